@@ -1,0 +1,317 @@
+"""The engine: tensors, and `apply`, which runs an operation on them and records it.
+
+What is recorded, and how `backward` walks through it, stands in `graph.py`; what `x + y` and
+`x.sum()` mean, in `operators.py`.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from minidecay.devices import Device
+from minidecay.devices import device as find_device
+from minidecay.devices.protocol import Array
+from minidecay.graph import Node, Version, is_recording, no_grad, walk
+from minidecay.operators import Operators, TensorLike, plain_index
+from minidecay.ops.base import Op
+
+__all__ = ["Tensor", "TensorLike", "apply", "no_grad", "tensor"]
+
+_NUMPY = (np.ndarray, np.generic)
+
+
+def apply(op: Op, *operands: "Tensor | np.ndarray | int | float | None") -> "Tensor":
+    """The output of `op` on tensors, arrays, Python numbers and left-out inputs, recorded if needed.
+
+    Raises:
+        ValueError: the operands lie on two devices, or their shapes do not fit.
+        TypeError: their dtypes differ, or are integers where the operation wants floats.
+    """
+    tensors = [x for x in operands if isinstance(x, Tensor)]
+    if len(tensors) < len(operands):
+        operands, tensors = _adopt(op, operands, tensors)
+    device = _agree(op, tensors)
+    arrays = [x.data if isinstance(x, Tensor) else x for x in operands]
+    needs = [isinstance(x, Tensor) and x._requires_grad for x in operands]
+    op.device, op.needs = device, needs
+    op.check(*arrays)
+    y = op.forward(*arrays)
+    out = Tensor(y if y.shape else device.reshape(y, ()), device)
+    if op.is_view:
+        out._version = tensors[0]._version
+    if True in needs and is_recording() and y.dtype.kind == "f":
+        saved = {id(value) for value in op.saved}
+        read = [t._version for t in (*tensors, out) if id(t.data) in saved]
+        targets = [
+            (x._node or x) if wanted else None  # type: ignore[union-attr]
+            for x, wanted in zip(operands, needs, strict=True)
+        ]
+        out._node, out._requires_grad = Node(op, targets, read), True
+    return out
+
+
+class Tensor(Operators):
+    """An array on a device, and how it came to be. Make one with `minidecay.tensor`.
+
+    Attributes:
+        data: the device's array. Writing into it directly is not noticed; write through the tensor.
+        grad: the gradient of a leaf, a Tensor, or None; it adds up over calls of `backward`.
+        device: where it lives.
+    """
+
+    __slots__ = ("data", "device", "grad", "_requires_grad", "_node", "_version", "_grad_home")
+
+    def __init__(self, data: Array, device: Device, requires_grad: bool = False) -> None:
+        self.data = data
+        self.device = device
+        self.grad: Tensor | None = None
+        self._requires_grad = requires_grad
+        self._node: Node | None = None
+        self._version = Version()
+        self._grad_home: Array | None = None  # where an optimiser wants the gradient written
+
+    # -- what it is -------------------------------------------------------------------------------
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The size of each axis."""
+        return tuple(self.data.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the elements, as NumPy names it."""
+        return np.dtype(self.data.dtype)
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return int(self.data.ndim)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return int(self.data.size)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Was it made by hand, and not by an operation that was recorded?"""
+        return self._node is None
+
+    @property
+    def requires_grad(self) -> bool:
+        """Will `backward` reach it?"""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if self._node is not None:
+            raise RuntimeError("requires_grad: only a leaf can be switched; use detach()")
+        if value and self.dtype.kind != "f":
+            raise TypeError(f"requires_grad: {self.dtype} has no gradient; use astype('float32')")
+        self._requires_grad = bool(value)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len: a tensor of shape () has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> "Iterator[Tensor]":
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        values = np.array2string(self.numpy(), separator=", ", prefix="tensor(", threshold=100)
+        parts = [values]
+        if self.dtype not in (np.float32, np.int64, np.bool_):
+            parts.append(f"dtype={self.dtype}")
+        if self.device.name != "cpu":
+            parts.append(f"device={self.device.name!r}")
+        if self._node is not None and self._node.op is not None:
+            parts.append(f"op={self._node.op.name}")
+        elif self._requires_grad:
+            parts.append("requires_grad=True")
+        return f"tensor({', '.join(parts)})"
+
+    # -- getting values out, and moving ------------------------------------------------------------
+    def numpy(self) -> np.ndarray:
+        """The values as a NumPy array: on `cpu` a read-only view, so copy it before you write."""
+        view = self.device.to_numpy(self.data).view()
+        view.flags.writeable = False
+        return view
+
+    def item(self) -> float | int | bool:
+        """The one value as a Python number. Raises ValueError where there are more, or none."""
+        if self.size != 1:
+            raise ValueError(f"item: shape {self.shape} holds {self.size} values, not one")
+        value: float | int | bool = self.device.to_numpy(self.data).item()
+        return value
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.data.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self.data.__dlpack_device__()
+
+    def detach(self) -> "Tensor":
+        """The same values, sharing memory, with no history and no gradient."""
+        out = Tensor(self.data, self.device)
+        out._version = self._version
+        return out
+
+    def to(self, device: str | Device) -> "Tensor":
+        """This tensor where it already lies on `device`, else a leaf that is a copy of it there."""
+        there = find_device(device)
+        if there is self.device:
+            return self
+        if self._node is not None:
+            raise RuntimeError("to: move leaves before computing with them, or detach() first")
+        return Tensor(there.from_numpy(self.numpy()), there, self._requires_grad)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
+        if self._node is not None:
+            raise RuntimeError("deepcopy: only leaves can be copied; detach() first")
+        out = type(self).__new__(type(self))
+        Tensor.__init__(out, self.device.copy(self.data), self.device, self._requires_grad)
+        return out
+
+    # -- gradients -----------------------------------------------------------------------------------
+    def backward(
+        self, gradient: "Tensor | np.ndarray | None" = None, retain_graph: bool = False
+    ) -> None:
+        """Add to every reachable leaf's `grad` the derivative of this tensor by that leaf.
+
+        Args:
+            gradient: the derivative of the final loss by this tensor, of this tensor's shape;
+                may be left out where this tensor is one value, and is then 1.
+            retain_graph: keep the graph for another call.
+
+        Raises:
+            RuntimeError: nothing here requires a gradient, the graph is spent, a value that must
+                be read was overwritten, or `gradient` is missing or of another shape.
+        """
+        if not self._requires_grad:
+            raise RuntimeError("backward: nothing here requires a gradient; set requires_grad=True")
+        if gradient is None:
+            if self.size != 1:
+                raise RuntimeError(
+                    f"backward: shape {self.shape} is not one value; reduce it (loss.sum()), "
+                    "or pass the gradient of the final loss by it"
+                )
+            gy = self.device.ones(self.shape, self.dtype)
+        else:
+            gy = self._like_me("backward", gradient)
+        if self._node is None:
+            return self.accumulate(gy)
+        walk(self._node, gy, self.device.add, retain_graph)
+
+    def accumulate(self, g: Array) -> None:
+        if self.grad is not None:
+            g = self.device.add(self.grad.data, g)
+        if self._grad_home is None:
+            self.grad = Tensor(self.device.copy(g), self.device)
+            return
+        self.device.copy_into(self._grad_home, g)
+        if self.grad is None or self.grad.data is not self._grad_home:
+            self.grad = Tensor(self._grad_home, self.device)
+
+    def _like_me(self, name: str, value: "Tensor | np.ndarray") -> Array:
+        given = value.data if isinstance(value, Tensor) else self.device.from_numpy(value)
+        if given.shape != self.data.shape:
+            raise RuntimeError(f"{name}: shape {given.shape} must be {self.shape}")
+        return self.device.astype(given, self.dtype)
+
+    # -- writing in place -------------------------------------------------------------------------
+    def __setitem__(self, index: Any, value: TensorLike) -> None:
+        """Write into the memory of a tensor that no gradient flows through."""
+        recorded = isinstance(value, Tensor) and value._requires_grad
+        if is_recording() and (self._requires_grad or recorded):
+            raise RuntimeError(
+                "writing in place: the gradient could not follow; compute a new tensor "
+                "(x = x + y, where(...)), or write under no_grad()"
+            )
+        data = value.data if isinstance(value, Tensor) else value
+        self.device.setitem(self.data, plain_index(index), data)
+        self._version.count += 1
+
+    def _apply(self, op: Op, *operands: TensorLike) -> "Tensor":
+        return apply(op, *operands)
+
+    def _compare(self, primitive: Callable[[Array, Any], Array], other: TensorLike) -> "Tensor":
+        data = other.data if isinstance(other, Tensor) else other
+        result = primitive(self.data, data)
+        return Tensor(self.device.reshape(result, result.shape), self.device)
+
+
+def tensor(
+    array: Any, requires_grad: bool = False, device: str | Device = "cpu", dtype: Any = None
+) -> Tensor:
+    """A tensor with a copy of `array`: an array, a Python number, or nested lists of numbers.
+
+    Python numbers become float32; an array keeps its dtype unless `dtype` says otherwise.
+
+    Raises:
+        TypeError: the values are no numbers, or a gradient is asked of integers.
+        ValueError: nested lists have ragged lengths, or no device has that name.
+
+    >>> tensor([[1, 2], [3, 4]]).shape
+    (2, 2)
+    """
+    if isinstance(array, Tensor):
+        array = array.numpy()
+    values = np.asarray(array)
+    if dtype is None and not isinstance(array, np.ndarray | np.generic) and values.dtype != bool:
+        dtype = np.float32
+    if values.dtype.kind not in "biuf":
+        raise TypeError(f"tensor: {values.dtype} values are no real numbers; give numbers or an array")
+    where = find_device(device)
+    out = Tensor(where.from_numpy(values if dtype is None else values.astype(dtype)), where)
+    if requires_grad:
+        out.requires_grad = True
+    return out
+
+
+def _adopt(
+    op: Op, operands: tuple[Any, ...], tensors: list[Tensor]
+) -> tuple[tuple[Any, ...], list[Tensor]]:
+    """Operands with NumPy's arrays made tensors; Python numbers and left-out inputs stay."""
+    device = tensors[0].device if tensors else find_device("cpu")
+    adopted = tuple(
+        Tensor(device.from_numpy(np.asarray(x)), device) if isinstance(x, _NUMPY) else x
+        for x in operands
+    )
+    tensors = [x for x in adopted if isinstance(x, Tensor)]
+    if not tensors:
+        raise TypeError(f"{op.name}: operands {operands} hold no tensor; make one with tensor(...)")
+    kind = tensors[0].dtype
+    if kind.kind != "f" and any(isinstance(x, float) for x in adopted):
+        raise TypeError(f"{op.name}: {kind} values beside a float; use astype('float32')")
+    return adopted, tensors
+
+
+def _agree(op: Op, tensors: list[Tensor]) -> Device:
+    """The device of all the tensors, which also share a dtype that the operation takes."""
+    device, dtype = tensors[0].device, tensors[0].data.dtype
+    for x in tensors:
+        if x.device is not device:
+            raise ValueError(
+                f"{op.name}: one tensor is on {device.name}, another on {x.device.name}; "
+                "move one with .to(device)"
+            )
+        if x.data.dtype != dtype:
+            raise TypeError(
+                f"{op.name}: dtypes {dtype} and {x.data.dtype} differ; use astype on one of them"
+            )
+    if dtype.kind != "f" and not op.takes_integers:
+        raise TypeError(f"{op.name}: {dtype} values, but floats are needed; use astype('float32')")
+    return device

@@ -1,0 +1,21 @@
+"""Casting and indexing."""
+
+from typing import Any
+
+import numpy as np
+
+
+def astype(x: np.ndarray, dtype: Any) -> np.ndarray:
+    return x.astype(dtype)
+
+
+def getitem(x: np.ndarray, index: Any) -> np.ndarray:
+    return np.asarray(x[index])
+
+
+def setitem(x: np.ndarray, index: Any, value: Any) -> None:
+    x[index] = value
+
+
+def add_at(x: np.ndarray, index: Any, value: np.ndarray) -> None:
+    np.add.at(x, index, value)

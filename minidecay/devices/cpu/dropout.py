@@ -1,0 +1,14 @@
+"""Dropout from counted random words, so that any device can draw the same mask."""
+
+import numpy as np
+
+
+def dropout(x: np.ndarray, p: float, key: tuple[int, int], counter: int) -> np.ndarray:
+    """x / (1 - p) where the word is at least p * 2**64, else 0; word i belongs to element i.
+
+    The words are those of Philox4x64-10 (Salmon et al. 2011) as NumPy counts them, beginning at
+    `counter` in the upper half of its 256 bits.
+    """
+    philox = np.random.Philox(key=key[0] + (key[1] << 64), counter=counter << 128)
+    words = philox.random_raw(x.size).reshape(x.shape)
+    return x * (words >= np.uint64(int(p * 2.0**64))).astype(x.dtype) * x.dtype.type(1 / (1 - p))

@@ -1,0 +1,68 @@
+"""Batch normalisation (Ioffe and Szegedy 2015, algorithm 1) over all axes but the last.
+
+With n values a channel and x^ = (x - mean) / sqrt(var + eps):
+
+    y  = gamma x^ + beta
+    gx = gamma / sqrt(var + eps) * (gy - mean(gy) - x^ mean(gy x^))
+"""
+
+import numpy as np
+
+from minidecay.devices.cpu.elementwise import finish
+from minidecay.devices.protocol import Activation
+
+
+def batch_norm(
+    x: np.ndarray,
+    gamma: np.ndarray,
+    beta: np.ndarray,
+    eps: float,
+    *,
+    residual: np.ndarray | None = None,
+    activation: Activation = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    mean = _channel_mean(x)
+    centred = x - mean
+    var = _channel_mean(np.square(centred))
+    y = np.multiply(centred, gamma / np.sqrt(var + eps), out=centred)
+    return finish(y, beta, residual, activation), mean, var
+
+
+def batch_norm_grad(
+    gy: np.ndarray,
+    x: np.ndarray,
+    gamma: np.ndarray,
+    mean: np.ndarray,
+    var: np.ndarray,
+    eps: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    inverse = 1 / np.sqrt(var + eps)
+    normal = (x - mean) * inverse
+    g_mean, g_normal_mean = _channel_mean(gy), _channel_mean(gy * normal)
+    gx = gy - g_mean
+    normal *= g_normal_mean
+    gx -= normal
+    gx *= gamma * inverse
+    count = x.size // x.shape[-1]
+    return gx, g_normal_mean * count, g_mean * count
+
+
+def batch_norm_inference(
+    x: np.ndarray,
+    gamma: np.ndarray,
+    beta: np.ndarray,
+    mean: np.ndarray,
+    var: np.ndarray,
+    eps: float,
+    *,
+    residual: np.ndarray | None = None,
+    activation: Activation = None,
+) -> np.ndarray:
+    scale = gamma / np.sqrt(var + eps)
+    return finish(x * scale, beta - mean * scale, residual, activation)
+
+
+def _channel_mean(x: np.ndarray) -> np.ndarray:
+    # A product with a row of ones: BLAS sums columns up to 20x faster than x.mean(axis=0).
+    rows = x.reshape(-1, x.shape[-1])
+    return np.asarray(np.full(len(rows), 1 / len(rows), x.dtype) @ rows)

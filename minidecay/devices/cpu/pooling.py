@@ -1,0 +1,44 @@
+"""Pooling: the largest, or the mean, of each window."""
+
+import numpy as np
+
+from minidecay.devices.cpu.windows import crop, output_size, pad, views
+from minidecay.devices.protocol import Pair, Shape
+
+
+def max_pool2d(
+    x: np.ndarray, size: Pair, *, stride: Pair, padding: Pair
+) -> tuple[np.ndarray, np.ndarray]:
+    out = output_size(x.shape, size, stride, padding)
+    window = np.stack(list(views(pad(x, padding, -np.inf), size, stride, out)))
+    return window.max(axis=0), window.argmax(axis=0)
+
+
+def max_pool2d_grad(
+    gy: np.ndarray, place: np.ndarray, x_shape: Shape, size: Pair, *, stride: Pair, padding: Pair
+) -> np.ndarray:
+    padded = _padded_zeros(gy, x_shape, padding)
+    for k, pixels in enumerate(views(padded, size, stride, (gy.shape[1], gy.shape[2]))):
+        pixels += gy * (place == k)
+    return crop(padded, padding)
+
+
+def avg_pool2d(x: np.ndarray, size: Pair, *, stride: Pair, padding: Pair) -> np.ndarray:
+    out = output_size(x.shape, size, stride, padding)
+    total = sum(views(pad(x, padding), size, stride, out))
+    return np.asarray(total / (size[0] * size[1]))
+
+
+def avg_pool2d_grad(
+    gy: np.ndarray, x_shape: Shape, size: Pair, *, stride: Pair, padding: Pair
+) -> np.ndarray:
+    padded = _padded_zeros(gy, x_shape, padding)
+    share = gy / (size[0] * size[1])
+    for pixels in views(padded, size, stride, (gy.shape[1], gy.shape[2])):
+        pixels += share
+    return crop(padded, padding)
+
+
+def _padded_zeros(gy: np.ndarray, x_shape: Shape, padding: Pair) -> np.ndarray:
+    (n, height, width, channels), (ph, pw) = x_shape, padding
+    return np.zeros((n, height + 2 * ph, width + 2 * pw, channels), gy.dtype)

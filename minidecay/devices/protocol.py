@@ -1,0 +1,168 @@
+"""What a device must be able to do: every primitive, typed.
+
+An operation (`minidecay/ops`) computes with these and never asks which device it is on. Arrays are
+the device's own (NumPy's on `cpu`); shapes are tuples; images are NHWC and convolution weights
+`[kh, kw, C_in, C_out]`. Nothing here knows tensors or gradients: a `_grad` primitive is plain
+arithmetic that happens to be a derivative. Primitives return new arrays unless they say otherwise.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = Any  # the device's own array; it has .shape, .dtype, .ndim and .size
+Shape: TypeAlias = tuple[int, ...]
+Pair: TypeAlias = tuple[int, int]  # (height, width)
+Axes: TypeAlias = int | tuple[int, ...] | None
+Activation: TypeAlias = Literal["relu"] | None
+
+
+class Device(Protocol):
+    """The primitives of a device, by family."""
+
+    name: str
+
+    # -- arrays in and out ------------------------------------------------------------------------
+    def from_numpy(self, x: np.ndarray) -> Array: ...  # a copy that is ours
+    def to_numpy(self, x: Array) -> np.ndarray: ...  # may share memory with x
+    def zeros(self, shape: Shape, dtype: Any) -> Array: ...
+    def ones(self, shape: Shape, dtype: Any) -> Array: ...
+    def copy(self, x: Array) -> Array: ...
+    def copy_into(self, out: Array, x: Array) -> None: ...  # out[...] = x, broadcasting x
+    def astype(self, x: Array, dtype: Any) -> Array: ...
+
+    # -- shape; these may return a view ---------------------------------------------------------
+    def reshape(self, x: Array, shape: Shape) -> Array: ...
+    def transpose(self, x: Array, axes: Sequence[int]) -> Array: ...
+    def broadcast_to(self, x: Array, shape: Shape) -> Array: ...
+    def concatenate(self, xs: Sequence[Array], axis: int) -> Array: ...
+    def getitem(self, x: Array, index: Any) -> Array: ...
+    def setitem(self, x: Array, index: Any, value: Array | float) -> None: ...  # in place
+    def add_at(self, x: Array, index: Any, value: Array) -> None: ...  # in place; repeats add up
+
+    # -- elementwise, with broadcasting; a Python number takes the dtype of the array beside it -----
+    def add(self, x: Array | float, y: Array | float) -> Array: ...
+    def sub(self, x: Array | float, y: Array | float) -> Array: ...
+    def mul(self, x: Array | float, y: Array | float) -> Array: ...
+    def div(self, x: Array | float, y: Array | float) -> Array: ...
+    def pow(self, x: Array | float, y: Array | float) -> Array: ...
+    def maximum(self, x: Array | float, y: Array | float) -> Array: ...
+    def neg(self, x: Array) -> Array: ...
+    def exp(self, x: Array) -> Array: ...
+    def log(self, x: Array) -> Array: ...
+    def sqrt(self, x: Array) -> Array: ...
+    def abs(self, x: Array) -> Array: ...
+    def sign(self, x: Array) -> Array: ...
+    def tanh(self, x: Array) -> Array: ...
+    def sigmoid(self, x: Array) -> Array: ...
+    def relu(self, x: Array) -> Array: ...
+    def relu_grad(self, gy: Array, y: Array) -> Array: ...  # gy where y > 0, else 0
+    def where(self, condition: Array, x: Array | float, y: Array | float) -> Array: ...
+    def greater(self, x: Array | float, y: Array | float) -> Array: ...
+    def greater_equal(self, x: Array | float, y: Array | float) -> Array: ...
+    def less(self, x: Array | float, y: Array | float) -> Array: ...
+    def less_equal(self, x: Array | float, y: Array | float) -> Array: ...
+    def equal(self, x: Array | float, y: Array | float) -> Array: ...
+    def not_equal(self, x: Array | float, y: Array | float) -> Array: ...
+
+    # -- reductions -------------------------------------------------------------------------------
+    def sum(self, x: Array, axis: Axes = None, keepdims: bool = False) -> Array: ...
+    def max(self, x: Array, axis: Axes = None, keepdims: bool = False) -> Array: ...
+    def norm(self, x: Array) -> float: ...  # sqrt of the sum of squares
+
+    # -- linear algebra: activation(a @ b + bias + residual) ---------------------------------------
+    def matmul(
+        self,
+        a: Array,
+        b: Array,
+        *,
+        transpose_a: bool = False,  # of the last two axes
+        transpose_b: bool = False,
+        bias: Array | None = None,
+        residual: Array | None = None,
+        activation: Activation = None,
+    ) -> Array: ...
+
+    # -- convolution: x (N, H, W, C), w (kh, kw, C, O), y (N, OH, OW, O) ------------------------------
+    def conv2d(
+        self,
+        x: Array,
+        w: Array,
+        *,
+        stride: Pair,
+        padding: Pair,
+        bias: Array | None = None,
+        residual: Array | None = None,
+        activation: Activation = None,
+    ) -> Array: ...
+    def conv2d_input_grad(
+        self, gy: Array, w: Array, x_shape: Shape, *, stride: Pair, padding: Pair
+    ) -> Array: ...
+    def conv2d_weight_grad(
+        self, gy: Array, x: Array, w_shape: Shape, *, stride: Pair, padding: Pair
+    ) -> Array: ...
+
+    # -- pooling over (kh, kw) windows of x (N, H, W, C) ---------------------------------------------
+    def max_pool2d(
+        self, x: Array, size: Pair, *, stride: Pair, padding: Pair
+    ) -> tuple[Array, Array]: ...  # the maxima, and each one's place in its window, row by row
+    def max_pool2d_grad(
+        self, gy: Array, place: Array, x_shape: Shape, size: Pair, *, stride: Pair, padding: Pair
+    ) -> Array: ...
+    def avg_pool2d(self, x: Array, size: Pair, *, stride: Pair, padding: Pair) -> Array: ...
+    def avg_pool2d_grad(
+        self, gy: Array, x_shape: Shape, size: Pair, *, stride: Pair, padding: Pair
+    ) -> Array: ...
+
+    # -- batch normalisation over all axes but the last --------------------------------------------
+    def batch_norm(
+        self,
+        x: Array,
+        gamma: Array,
+        beta: Array,
+        eps: float,
+        *,
+        residual: Array | None = None,
+        activation: Activation = None,
+    ) -> tuple[Array, Array, Array]: ...  # y, and the batch's mean and (biased) variance
+    def batch_norm_grad(
+        self, gy: Array, x: Array, gamma: Array, mean: Array, var: Array, eps: float
+    ) -> tuple[Array, Array, Array]: ...  # gx, ggamma, gbeta
+    def batch_norm_inference(
+        self,
+        x: Array,
+        gamma: Array,
+        beta: Array,
+        mean: Array,
+        var: Array,
+        eps: float,
+        *,
+        residual: Array | None = None,
+        activation: Activation = None,
+    ) -> Array: ...
+
+    # -- dropout: keep where Philox4x64-10(key, counter) >= p * 2**64; its gradient is itself --------
+    def dropout(self, x: Array, p: float, key: tuple[int, int], counter: int) -> Array: ...
+
+    # -- losses over logits (N, classes); labels (N,) integers ----------------------------------------
+    def log_softmax(self, x: Array) -> Array: ...  # over the last axis
+    def log_softmax_grad(self, gy: Array, y: Array) -> Array: ...
+    def softmax_cross_entropy(self, logits: Array, labels: Array) -> tuple[Array, Array]: ...
+    # ^ the losses (N,) and the probabilities (N, classes), which the gradient wants
+    def softmax_cross_entropy_grad(
+        self, gy: Array | float, probabilities: Array, labels: Array
+    ) -> Array: ...  # gy: one for each example, (N,), or one number for all
+
+    # -- the optimiser's step, in place: v = m v + g + wd w; w -= lr v (nesterov: lr (g + wd w + m v)) --
+    def sgd_step(
+        self,
+        w: Array,
+        g: Array,
+        v: Array,
+        *,
+        lr: float,
+        momentum: float,
+        weight_decay: float,
+        nesterov: bool,
+    ) -> None: ...

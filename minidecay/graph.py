@@ -1,0 +1,109 @@
+"""The graph: what each recorded operation left behind, and the walk back through it.
+
+An output that wants a gradient holds a `Node`: the operation, where each gradient must go, and a
+creation number. A node is newer than everything it was made from, so `walk` needs no sort and no
+recursion: it takes the reachable nodes from the highest number down, and each one's gradient is
+complete when its turn comes. The graph belongs to its tensors; when nobody holds the last of them
+it is gone.
+"""
+
+import heapq
+import itertools
+import threading
+from collections.abc import Sequence
+from contextlib import ContextDecorator
+from typing import Any, Protocol
+
+from minidecay.devices.protocol import Array
+from minidecay.ops.base import Op
+
+_numbers = itertools.count()
+
+
+class _Mode(threading.local):
+    recording = True
+
+
+_mode = _Mode()
+
+
+def is_recording() -> bool:
+    """Are operations recorded here and now?"""
+    return _mode.recording
+
+
+class no_grad(ContextDecorator):  # noqa: N801 (a context manager, named as in torch)
+    """Within it nothing is recorded: `with no_grad():`, or `@no_grad()` on a function."""
+
+    def __enter__(self) -> None:
+        self.before, _mode.recording = _mode.recording, False
+
+    def __exit__(self, *exception: object) -> None:
+        _mode.recording = self.before
+
+
+class Version:
+    """Counts the writes into one piece of memory; tensors that are views of it share it."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+class Leaf(Protocol):
+    """Where a gradient ends: a tensor that was made by hand."""
+
+    def accumulate(self, g: Array) -> None:
+        """Add g to the gradient."""
+
+
+class Node:
+    """One applied operation: the operation, where its gradients go, and its creation number."""
+
+    __slots__ = ("number", "op", "read", "targets")
+
+    def __init__(
+        self, op: Op, targets: "Sequence[Node | Leaf | None]", read: Sequence[Version]
+    ) -> None:
+        self.op: Op | None = op
+        self.targets = targets  # for each input: its node, the leaf itself, or nothing
+        self.read = [(version, version.count) for version in read]  # what backward will read
+        self.number = next(_numbers)
+
+    def gradients(self, gy: Array, retain_graph: bool) -> Sequence[Array | None]:
+        """The gradients of the inputs, given that of the output."""
+        op = self.op
+        if op is None:
+            raise RuntimeError(
+                "backward: this part of the graph was spent by an earlier backward(); add the "
+                "losses first, or pass retain_graph=True to the earlier one"
+            )
+        if any(version.count != count for version, count in self.read):
+            raise RuntimeError(
+                f"backward: {op.name} would read a value that was overwritten since forward; "
+                "write after backward(), or compute a new tensor instead"
+            )
+        gradients = op.backward(gy)
+        if not retain_graph:
+            self.op, self.read = None, []
+        return gradients
+
+
+def walk(root: Node, gy: Array, add: Any, retain_graph: bool) -> None:
+    """Carry the gradient `gy` of root's output to every leaf that root was made from."""
+    pending: dict[Node, Array] = {root: gy}
+    queue = [(-root.number, root)]
+    while queue:
+        _, node = heapq.heappop(queue)
+        gradients = node.gradients(pending.pop(node), retain_graph)
+        for target, g in zip(node.targets, gradients, strict=True):
+            if target is None:
+                continue
+            if not isinstance(target, Node):
+                target.accumulate(g)
+            elif target in pending:
+                pending[target] = add(pending[target], g)
+            else:
+                pending[target] = g
+                heapq.heappush(queue, (-target.number, target))

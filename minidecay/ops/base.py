@@ -1,0 +1,110 @@
+"""What every operation is: a check, a forward and a backward over a device's arrays.
+
+An operation is made for one application (`Conv2d(stride=2)`), told its device, and used once. What
+its backward will read, forward hands to `save`, so that the engine can tell when it went stale.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any, ClassVar, NoReturn
+
+from minidecay.devices.protocol import Array, Device, Pair, Shape
+
+Operand = Any  # an Array, a Python number, or None for an optional input that was left out
+Gradients = Sequence[Array | None]
+
+
+class Op:
+    """One application of an operation; subclasses give `forward` and `backward`."""
+
+    device: Device
+    needs: Sequence[bool]  # for each input: is its gradient wanted? May be skipped where not.
+    saved: tuple[Any, ...] = ()
+    takes_integers: ClassVar[bool] = False  # most operations want floats
+    is_view: ClassVar[bool] = False  # may the output share memory with the first input?
+
+    @property
+    def name(self) -> str:
+        """The public function's name: `Conv2d` is `conv2d`, `BatchNorm` is `batch_norm`."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self).__name__).lower()
+
+    def check(self, *operands: Operand) -> None:
+        """Raise ValueError, naming the operation, the shapes and the mend, where inputs don't fit."""
+
+    def forward(self, *operands: Operand) -> Array:
+        """The output array."""
+        raise NotImplementedError
+
+    def backward(self, gy: Array) -> Gradients:
+        """The gradient of each input, None for those that have none."""
+        raise NotImplementedError
+
+    def save(self, *values: Any) -> None:
+        """Keep what backward reads."""
+        self.saved = values
+
+    def fail(self, message: str) -> NoReturn:
+        raise ValueError(f"{self.name}: {message}")
+
+    def sum_to(self, g: Array, shape: Shape) -> Array:
+        """The gradient of a broadcast: g summed over the axes along which `shape` was stretched."""
+        if g.shape == shape:
+            return g
+        extra = len(g.shape) - len(shape)
+        stretched = tuple(
+            axis for axis, n in enumerate((1,) * extra + shape) if n == 1 and g.shape[axis] != 1
+        )
+        axes = tuple(range(extra)) + tuple(axis for axis in stretched if axis >= extra)
+        return self.device.reshape(self.device.sum(g, axes), shape)
+
+
+def shape_of(operand: Operand) -> Shape:
+    """The shape of an array, () for a Python number."""
+    return getattr(operand, "shape", ())
+
+
+def broadcast_shape(op: Op, *operands: Operand) -> Shape:
+    """The common shape by NumPy's rule: sizes from the right are equal or 1.
+
+    Raises:
+        ValueError: the shapes do not broadcast.
+    """
+    shapes = [shape_of(operand) for operand in operands]
+    if all(shape == shapes[0] for shape in shapes):
+        return shapes[0]
+    result: list[int] = []
+    for from_right in range(1, max(map(len, shapes)) + 1):
+        sizes = {shape[-from_right] for shape in shapes if from_right <= len(shape)} - {1}
+        if len(sizes) > 1:
+            listed = " and ".join(str(shape) for shape in shapes)
+            op.fail(
+                f"shapes {listed} do not broadcast: axis -{from_right} has sizes "
+                f"{sorted(sizes)}; make them equal or 1 (reshape)"
+            )
+        result.append(sizes.pop() if sizes else 1)
+    return tuple(reversed(result))
+
+
+def pair(op: Op, value: int | Pair, what: str, least: int) -> Pair:
+    """(height, width) from one integer or two."""
+    two = (value, value) if isinstance(value, int) else tuple(value)
+    if len(two) != 2 or any(not isinstance(n, int) or isinstance(n, bool) or n < least for n in two):
+        op.fail(f"{what}={value!r} must be an integer of at least {least}, or two of them")
+    return two
+
+
+def normal_axes(op: Op, axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
+    """`axis` as a tuple of non-negative axes; None means all.
+
+    Raises:
+        ValueError: an axis is out of range or named twice.
+    """
+    if axis is None:
+        return tuple(range(ndim))
+    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    if any(not -ndim <= a < ndim for a in axes):
+        op.fail(f"axis={axis} is out of range for {ndim} dimensions; use -{ndim} to {ndim - 1}")
+    normal = tuple(a % ndim for a in axes)
+    if len(set(normal)) < len(normal):
+        op.fail(f"axis={axis} names an axis twice; name each once")
+    return normal

@@ -1,0 +1,17 @@
+from minidecay.devices.protocol import Array
+from minidecay.ops.base import Gradients, Op
+
+
+class Dropout(Op):
+    """y = x / (1 - p) where a counted random word says keep, else 0; the gradient likewise"""
+
+    def __init__(self, p: float, key: tuple[int, int], counter: int) -> None:
+        if not 0 <= p < 1:
+            self.fail(f"p={p} must be at least 0 and less than 1")
+        self.p, self.key, self.counter = p, key, counter
+
+    def forward(self, x: Array) -> Array:
+        return self.device.dropout(x, self.p, self.key, self.counter)
+
+    def backward(self, gy: Array) -> Gradients:
+        return (self.device.dropout(gy, self.p, self.key, self.counter),)
