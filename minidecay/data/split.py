@@ -1,0 +1,125 @@
+"""Split: images, their labels, and named subsets of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.floating[Any]]
+
+CHECKED_AT_ONCE = 256  # examples: a check makes no full-size temporary
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Split:
+    """One half of a data set, checked once, here, so that no later step has to.
+
+    images: floats (N, ...), all finite; pictures are NHWC, `(N, height, width, channels)`.
+    labels: integers (N,) from 0, kept as int64.
+    subsets: name -> bool mask (N,), the parts that accuracy is told apart by. They may overlap and
+        need not cover everything.
+
+    Raises TypeError for a wrong dtype and ValueError for wrong shapes or values.
+
+    >>> labels = np.array([0, 1, 1])
+    >>> Split(np.zeros((3, 2, 2, 1)), labels, {"ones": labels == 1})
+    Split(3 examples of (2, 2, 1) float64, ones 2)
+    """
+
+    images: FloatArray
+    labels: NDArray[np.int64]
+    subsets: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_images(type(self).__name__, self.images)
+        labels = _check_labels(type(self).__name__, self.labels, len(self.images))
+        object.__setattr__(self, "labels", labels)
+        if not isinstance(self.subsets, Mapping):
+            raise TypeError(
+                f"{type(self).__name__}: subsets must be a dict, got "
+                f"{type(self.subsets).__name__}; pass name -> bool mask"
+            )
+        for name, mask in self.subsets.items():
+            _check_mask(f"{type(self).__name__}: subset {name!r}", mask, len(self.images))
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        parts = [f"{len(self)} examples of {self.images.shape[1:]} {self.images.dtype}"]
+        parts += [f"{name} {mask.sum()}" for name, mask in self.subsets.items()]
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+    @property
+    def classes(self) -> int:
+        """How many classes the labels speak of: the largest label + 1."""
+        return int(self.labels.max()) + 1
+
+
+def check_images(where: str, images: object) -> None:
+    """Refuse anything but a non-empty, finite float array (N, ...); `where` opens the error."""
+    if not isinstance(images, np.ndarray) or not np.issubdtype(images.dtype, np.floating):
+        kind = getattr(images, "dtype", type(images).__name__)
+        raise TypeError(
+            f"{where}: images must be a NumPy float array, got {kind}; "
+            "convert with np.asarray(images, np.float32)"
+        )
+    if images.ndim < 2 or images.size == 0:
+        raise ValueError(
+            f"{where}: images {images.shape} need shape (N, ...) and one example or more; "
+            "pass e.g. (N, height, width, channels)"
+        )
+    for start in range(0, len(images), CHECKED_AT_ONCE):
+        finite = np.isfinite(images[start : start + CHECKED_AT_ONCE])
+        if not finite.all():
+            bad = start + int(np.argwhere(~finite)[0][0])
+            raise ValueError(f"{where}: image {bad} holds NaN or infinity; repair or remove it")
+
+
+def check_integer(where: str, value: object, minimum: int) -> int:
+    """`value` as an int, where it is one of at least `minimum`; `where` opens the error."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{where} must be an integer, got {value!r}; pass {minimum} or more")
+    if value < minimum:
+        raise ValueError(f"{where} must be at least {minimum}, got {value}; raise it")
+    return int(value)
+
+
+def check_number(where: str, value: object) -> float:
+    """`value` as a float, where it is a finite number; `where` opens the error."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{where} must be a number, got {value!r}; pass e.g. 0.1")
+    if not np.isfinite(value):
+        raise ValueError(f"{where} must be finite, got {value}; pass e.g. 0.1")
+    return float(value)
+
+
+def _check_labels(where: str, labels: object, examples: int) -> NDArray[np.int64]:
+    if not isinstance(labels, np.ndarray) or not np.issubdtype(labels.dtype, np.integer):
+        kind = getattr(labels, "dtype", type(labels).__name__)
+        raise TypeError(
+            f"{where}: labels must be a NumPy integer array, got {kind}; "
+            "convert with np.asarray(labels, np.int64)"
+        )
+    if labels.shape != (examples,):
+        raise ValueError(
+            f"{where}: labels {labels.shape} do not match {examples} images; "
+            f"pass one class index an image, shape ({examples},)"
+        )
+    if labels.min() < 0:
+        raise ValueError(f"{where}: label {labels.min()} is negative; number the classes from 0")
+    return labels.astype(np.int64, copy=False)
+
+
+def _check_mask(where: str, mask: object, examples: int) -> None:
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+        kind = getattr(mask, "dtype", type(mask).__name__)
+        raise TypeError(f"{where} must be a NumPy bool mask, got {kind}; pass e.g. labels == 3")
+    if mask.shape != (examples,):
+        raise ValueError(
+            f"{where} has shape {mask.shape} for {examples} images; pass a mask ({examples},)"
+        )
+    if not mask.any():
+        raise ValueError(f"{where} holds no example; leave it out")
