@@ -1,0 +1,205 @@
+"""The layers. Images are NHWC; weights are (inputs, outputs) and (kh, kw, C_in, C_out)."""
+
+import numpy as np
+
+from minidecay import functions as F
+from minidecay.autograd import Tensor, tensor
+from minidecay.devices.protocol import Pair
+from minidecay.nn.init import generator, kaiming_normal
+from minidecay.nn.module import Module, Parameter
+
+
+def _positive(layer: str, **sizes: int) -> None:
+    for name, n in sizes.items():
+        if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1:
+            raise ValueError(f"{layer}: {name}={n!r} must be a positive integer")
+
+
+class Linear(Module):
+    """x (..., inputs) @ weight (inputs, outputs) + bias (outputs,); Kaiming-normal, bias zero."""
+
+    def __init__(
+        self, inputs: int, outputs: int, bias: bool = True, rng: np.random.Generator | None = None
+    ) -> None:
+        _positive("Linear", inputs=inputs, outputs=outputs)
+        self.weight = Parameter(kaiming_normal((inputs, outputs), inputs, rng))
+        self.bias = Parameter(np.zeros(outputs, np.float32)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight, self.bias)
+
+    def describe(self) -> str:
+        inputs, outputs = self.weight.shape
+        return f"{inputs}, {outputs}" + ("" if self.bias is not None else ", bias=False")
+
+
+class Conv2d(Module):
+    """Images (N, H, W, C_in) to (N, OH, OW, C_out), OH = (H + 2 padding - kernel) // stride + 1."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | Pair,
+        stride: int | Pair = 1,
+        padding: int | Pair = 0,
+        bias: bool = True,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        kh, kw = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
+        _positive("Conv2d", in_channels=in_channels, out_channels=out_channels, kh=kh, kw=kw)
+        self.stride, self.padding = stride, padding
+        shape = (kh, kw, in_channels, out_channels)
+        self.weight = Parameter(kaiming_normal(shape, kh * kw * in_channels, rng))
+        self.bias = Parameter(np.zeros(out_channels, np.float32)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight, self.bias, self.stride, self.padding)
+
+    def describe(self) -> str:
+        kh, kw, c_in, c_out = self.weight.shape
+        text = f"{c_in}, {c_out}, kernel_size={(kh, kw)}, stride={self.stride}"
+        return f"{text}, padding={self.padding}" + ("" if self.bias is not None else ", bias=False")
+
+
+class _BatchNorm(Module):
+    """Batch normalisation of the last axis: by the batch in training, by running statistics after."""
+
+    axes: int
+
+    def __init__(self, channels: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
+        _positive(type(self).__name__, channels=channels)
+        self.eps, self.momentum = eps, momentum
+        self.weight = Parameter(np.ones(channels, np.float32))
+        self.bias = Parameter(np.zeros(channels, np.float32))
+        self.running_mean = tensor(np.zeros(channels, np.float32))
+        self.running_var = tensor(np.ones(channels, np.float32))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.ndim != self.axes or x.shape[-1] != self.weight.size:
+            wanted = ("N", "H", "W")[: self.axes - 1]
+            raise ValueError(
+                f"{type(self).__name__}: x {x.shape} must be ({', '.join(wanted)}, "
+                f"{self.weight.size})"
+            )
+        return F.batch_norm(
+            x,
+            self.weight,
+            self.bias,
+            self.running_mean,
+            self.running_var,
+            self.training,
+            self.momentum,
+            self.eps,
+        )
+
+    def describe(self) -> str:
+        return f"{self.weight.size}, eps={self.eps}, momentum={self.momentum}"
+
+
+class BatchNorm1d(_BatchNorm):
+    """Batch normalisation of features (N, C); Ioffe and Szegedy 2015."""
+
+    axes = 2
+
+
+class BatchNorm2d(_BatchNorm):
+    """Batch normalisation of images (N, H, W, C), one mean and variance a channel."""
+
+    axes = 4
+
+
+class ReLU(Module):
+    """max(x, 0)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x)
+
+
+class _Pool2d(Module):
+    def __init__(
+        self, size: int | Pair, stride: int | Pair | None = None, padding: int | Pair = 0
+    ) -> None:
+        self.size, self.stride, self.padding = size, stride, padding
+
+    def describe(self) -> str:
+        return f"{self.size}, stride={self.stride or self.size}, padding={self.padding}"
+
+
+class MaxPool2d(_Pool2d):
+    """The largest of each window of images (N, H, W, C); stride defaults to the window."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.max_pool2d(x, self.size, self.stride, self.padding)
+
+
+class AvgPool2d(_Pool2d):
+    """The mean of each window of images (N, H, W, C); stride defaults to the window."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.avg_pool2d(x, self.size, self.stride, self.padding)
+
+
+class GlobalAvgPool2d(Module):
+    """The mean of each channel: (N, H, W, C) to (N, C)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.global_avg_pool2d(x)
+
+
+class Flatten(Module):
+    """(N, ...) to (N, everything else)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.ndim == 2:
+            return x
+        features = 1
+        for n in x.shape[1:]:
+            features *= n
+        return x.reshape(x.shape[0], features)
+
+
+class Dropout(Module):
+    """In training x / (1 - p) with probability 1 - p, else 0; afterwards x itself.
+
+    The masks come from a key drawn once from `rng` and a count of the calls, both in `state`, a
+    buffer: a run that is resumed draws the masks it would have drawn. Srivastava et al. 2014.
+    """
+
+    def __init__(self, p: float = 0.5, rng: np.random.Generator | None = None) -> None:
+        if not 0 <= p < 1:
+            raise ValueError(f"Dropout: p={p} must be at least 0 and less than 1")
+        self.p = p
+        key = generator(rng).integers(0, 2**63, size=2)
+        self.state = tensor(np.array([*key, 0], dtype=np.int64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        first, second, calls = (int(n) for n in self.state.numpy())
+        self.state[2] = calls + 1
+        return F.dropout(x, self.p, True, (first, second), calls)
+
+    def describe(self) -> str:
+        return f"p={self.p}"
+
+
+class Sequential(Module):
+    """The modules one after the other; `model[i]` is the i-th."""
+
+    def __init__(self, *modules: Module) -> None:
+        for i, module in enumerate(modules):
+            if not isinstance(module, Module):
+                raise TypeError(f"Sequential: argument {i} is {type(module).__name__}, no Module")
+            setattr(self, str(i), module)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for _, module in self.children():
+            x = module(x)
+        return x
+
+    def __getitem__(self, index: int) -> Module:
+        return [module for _, module in self.children()][index]
+
+    def __len__(self) -> int:
+        return len(list(self.children()))
