@@ -1,0 +1,71 @@
+"""What a model makes of a data set, example by example and subset by subset."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minidecay import functions as F
+from minidecay.autograd import no_grad, tensor
+from minidecay.data import Split
+from minidecay.nn import Module
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One number for each of n examples, and their means over subsets.
+
+    Attributes:
+        predictions: (n,) integers, the class with the largest logit.
+        losses: (n,) float32, cross entropy in nats.
+        margins: (n,) float32, the label's logit less the largest other one; positive is right.
+        split: what was evaluated.
+    """
+
+    predictions: np.ndarray
+    losses: np.ndarray
+    margins: np.ndarray
+    split: Split
+
+    def accuracy(self) -> dict[str, float]:
+        """The share of right predictions: of each subset, and of all."""
+        return self._means(self.predictions == self.split.labels)
+
+    def loss(self) -> dict[str, float]:
+        """The mean loss: of each subset, and of all."""
+        return self._means(self.losses)
+
+    def _means(self, values: np.ndarray) -> dict[str, float]:
+        subsets = {name: float(values[m].mean()) for name, m in self.split.subsets.items()}
+        return {**subsets, "all": float(values.mean())}
+
+
+def evaluate(model: Module, split: Split, batch_size: int = 1000) -> Evaluation:
+    """Run `model` in evaluation mode over all of `split`; the model's own mode is kept.
+
+    Running statistics are used and dropout is off, so the result does not depend on `batch_size`
+    beyond rounding.
+    """
+    was_training, device = model.training, model.device
+    losses, logits = [], []
+    model.eval()
+    try:
+        with no_grad():
+            for start in range(0, len(split), batch_size):
+                part = slice(start, start + batch_size)
+                out = model(tensor(split.images[part], device=device))
+                losses.append(F.cross_entropy(out, split.labels[part], reduction="none").numpy())
+                logits.append(out.numpy())
+    finally:
+        model.train(was_training)
+    scores = np.concatenate(logits)
+    return Evaluation(
+        scores.argmax(axis=1), np.concatenate(losses), _margins(scores, split.labels), split
+    )
+
+
+def _margins(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    rows = np.arange(len(labels))
+    own = logits[rows, labels]
+    others = logits.copy()
+    others[rows, labels] = -np.inf
+    return np.asarray(own - others.max(axis=1))

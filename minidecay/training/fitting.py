@@ -1,0 +1,207 @@
+"""The training loop: epochs of shuffled batches, a record of each, and a way back after a crash."""
+
+import math
+import time
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import numpy as np
+
+from minidecay import functions as F
+from minidecay.autograd import tensor
+from minidecay.data import Split, batches
+from minidecay.nn import Module
+from minidecay.optim import SGD
+from minidecay.random import generator_state, restore_generator
+from minidecay.training.evaluation import Evaluation, evaluate
+from minidecay.training.run_folder import LATEST, Checkpoint, RunFolder
+
+Record = dict[str, Any]
+
+
+class Diverged(ArithmeticError):
+    """The loss is not finite. `record` says where: its epoch, step, lr and loss."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        super().__init__(
+            "fit: the loss became {loss} in epoch {epoch}, step {step}, at lr {lr:g}; lower the rate "
+            "or warm it up (earlier epochs are recorded)".format(**record)
+        )
+
+    def __reduce__(self) -> tuple[type["Diverged"], tuple[Record]]:
+        return Diverged, (self.record,)  # so that it comes out of a worker process whole
+
+
+def fit(
+    model: Module,
+    optimizer: SGD,
+    train: Split,
+    *,
+    epochs: int,
+    batch_size: int,
+    rng: np.random.Generator,
+    test: Split | None = None,
+    run: RunFolder | None = None,
+    start: Checkpoint | None = None,
+    keep: Collection[int] = (),
+    per_example: bool = False,
+    progress: bool | None = None,
+    label: str = "",
+) -> Iterator[Record]:
+    """Train for `epochs` epochs, yielding a record after each.
+
+    A record holds `epoch` (from 1), `lr` (of the epoch's last update), `loss` (the mean over the
+    epoch's batches, nats), `train` and `test` (accuracy by subset and over all, in evaluation mode
+    after the epoch), `train_loss` and `test_loss` (likewise), `grad_norm` (mean over the steps),
+    `weight_norm`, `seconds` (training and evaluation), `examples_per_second` (training alone).
+
+    With `run`, records and checkpoints are written as they come, and a folder that holds some
+    already goes on after its last checkpoint, bit for bit; its earlier records are yielded first.
+
+    Args:
+        model, optimizer: `optimizer` holds the parameters of `model`.
+        train, test: the data; `test` may be left out.
+        epochs: in all, those of an interrupted run or of `start` included.
+        batch_size: examples a step; an epoch's last, partial batch is dropped.
+        rng: where the order of the examples is drawn from.
+        run: an open folder for the record, or None.
+        start: a checkpoint to begin from, where `run` holds none of its own.
+        keep: epochs whose checkpoint is kept beside the latest, as `epoch-<n>`.
+        per_example: have `run` keep every epoch's predictions and margins (`arrays.npz`).
+        progress: show a bar; by default where standard error is a terminal.
+        label: what the bar is called.
+
+    Raises:
+        ValueError: the sizes do not fit: no epochs, more examples a batch than there are, or an
+            optimiser that counts other epochs.
+        Diverged: the loss is not finite. What was recorded before stays.
+    """
+    from tqdm import tqdm
+
+    if epochs < 1:
+        raise ValueError(f"fit: epochs={epochs} must be at least 1")
+    if not 1 <= batch_size <= len(train):
+        raise ValueError(f"fit: batch_size={batch_size} must be in 1 to {len(train)}, the examples")
+    if per_example and run is None:
+        raise ValueError("fit: per_example=True needs a run to keep the arrays in")
+    steps = len(train) // batch_size
+    if optimizer.steps_per_epoch is None:
+        optimizer.steps_per_epoch = steps
+    elif optimizer.steps_per_epoch != steps:
+        raise ValueError(
+            f"fit: an epoch has {steps} steps ({len(train)} // {batch_size}), but the optimiser "
+            f"counts {optimizer.steps_per_epoch}; leave steps_per_epoch out"
+        )
+    checkpoint = (run.load_checkpoint() if run else None) or start
+    first = 1
+    if checkpoint is not None:
+        rng = _restore(checkpoint, model, optimizer)
+        first = checkpoint.epoch + 1
+    examples = _Examples(run, first - 1) if run and per_example else None
+    if run:
+        yield from run.records()
+    with tqdm(
+        total=steps * epochs,
+        initial=steps * (first - 1),
+        disable=None if progress is None else not progress,
+        desc=label,
+        unit="step",
+        leave=False,
+    ) as bar:
+        for epoch in range(first, epochs + 1):
+            began = time.perf_counter()
+            loss, grad_norm = _train_epoch(model, optimizer, train, batch_size, rng, epoch, bar)
+            trained = time.perf_counter()
+            on_train = evaluate(model, train)
+            on_test = evaluate(model, test) if test is not None else None
+            record: Record = {
+                "epoch": epoch,
+                "lr": optimizer.last_lr,
+                "loss": loss,
+                "train": on_train.accuracy(),
+                "train_loss": on_train.loss(),
+                "grad_norm": grad_norm,
+                "weight_norm": optimizer.weight_norm(),
+            }
+            if on_test is not None:
+                record |= {"test": on_test.accuracy(), "test_loss": on_test.loss()}
+            record["seconds"] = time.perf_counter() - began
+            record["examples_per_second"] = steps * batch_size / (trained - began)
+            if run:
+                if examples:
+                    examples.add(on_train, on_test)
+                run.append(record)
+                if epoch in keep:
+                    _save(run, epoch, model, optimizer, rng, f"epoch-{epoch}")
+                _save(run, epoch, model, optimizer, rng)
+            yield record
+
+
+def _train_epoch(
+    model: Module,
+    optimizer: SGD,
+    train: Split,
+    batch_size: int,
+    rng: np.random.Generator,
+    epoch: int,
+    bar: Any,
+) -> tuple[float, float]:
+    """One pass over the data: the mean loss, and the mean norm of the gradient."""
+    losses, norms, device = [], [], model.device
+    model.train()
+    for step, (images, labels) in enumerate(batches(train, batch_size, rng)):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(tensor(images, device=device)), labels)
+        losses.append(float(loss.item()))
+        if not math.isfinite(losses[-1]):
+            where = {"epoch": epoch, "step": step, "lr": optimizer.lr, "loss": losses[-1]}
+            raise Diverged(where)
+        loss.backward()
+        optimizer.step()
+        norms.append(optimizer.grad_norm())
+        bar.update()
+    return float(np.mean(losses)), float(np.mean(norms))
+
+
+def _save(
+    run: RunFolder,
+    epoch: int,
+    model: Module,
+    optimizer: SGD,
+    rng: np.random.Generator,
+    name: str = LATEST,
+) -> None:
+    moving = optimizer.state_dict()
+    arrays = {f"model/{name}": value for name, value in model.state_dict().items()}
+    arrays["optimizer/velocity"] = moving["velocity"]
+    state = {"step_count": moving["step_count"], "rng": generator_state(rng)}
+    run.save_checkpoint(epoch, arrays, state, name)
+
+
+def _restore(checkpoint: Checkpoint, model: Module, optimizer: SGD) -> np.random.Generator:
+    """Put model and optimiser back where the checkpoint was taken; returns the batches' generator."""
+    arrays, state = checkpoint.arrays, checkpoint.state
+    prefix = "model/"
+    weights = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+    model.load_state_dict(weights)
+    optimizer.load_state_dict(
+        {"step_count": state["step_count"], "velocity": arrays["optimizer/velocity"]}
+    )
+    return restore_generator(state["rng"])
+
+
+class _Examples:
+    """Every epoch's predictions and margins, (epochs, examples), kept in the run's arrays.npz."""
+
+    def __init__(self, run: RunFolder, epochs: int) -> None:
+        self.run = run
+        self.rows = {name: list(kept[:epochs]) for name, kept in run.load_arrays().items()}
+
+    def add(self, train: Evaluation, test: Evaluation | None) -> None:
+        for split, seen in (("train", train), ("test", test)):
+            if seen is not None:
+                predictions = seen.predictions.astype(np.int16)
+                self.rows.setdefault(f"{split}_predictions", []).append(predictions)
+                self.rows.setdefault(f"{split}_margins", []).append(seen.margins)
+        self.run.save_arrays(**{name: np.stack(rows) for name, rows in self.rows.items()})
