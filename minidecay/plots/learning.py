@@ -1,0 +1,82 @@
+"""Accuracy by subset over epochs, with the learning rate below."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minidecay.plots.curves import COLOURS, save
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Records = Sequence[Mapping[str, Any]]  # of one run, epoch 1 first
+
+
+def subset_accuracy(
+    panels: Mapping[str, Sequence[Records]],
+    lines: Mapping[str, tuple[str, str]],
+    marks: Mapping[str, Sequence[float]] | None = None,
+    chance: float | None = None,
+    path: str | os.PathLike[str] | None = None,
+) -> "Figure":
+    """Draw accuracy over epochs, a panel for each way of training, the rate below each.
+
+    A line is the mean over a panel's runs; its band goes from the lowest run to the highest.
+
+    Args:
+        panels: title -> the records of each seed, as `training.fit` yields them.
+        lines: label -> where a record holds it, such as ("train", "noise").
+        marks: title -> epochs at which the rate decays there, drawn as upright lines.
+        chance: the accuracy of guessing, drawn as a dotted line.
+        path: where to save it (.png, .pdf or .svg), whole or not at all.
+
+    ValueError where there is no panel, or one without runs.
+    """
+    from matplotlib.figure import Figure
+
+    if not panels or not all(panels.values()):
+        raise ValueError("plots.subset_accuracy: nothing to draw; give each panel a run at least")
+    figure = Figure(figsize=(3.5 * len(panels), 4.3), dpi=200, layout="constrained")
+    grid = figure.subplots(
+        2,
+        len(panels),
+        sharex="col",
+        sharey="row",
+        squeeze=False,
+        gridspec_kw={"height_ratios": [3, 1]},
+    )
+    for column, (title, runs) in enumerate(panels.items()):
+        accuracy, rate = grid[:, column]
+        epochs = np.array([record["epoch"] for record in runs[0]])
+        for (label, (split, subset)), colour in zip(lines.items(), COLOURS, strict=False):
+            values = np.array([[record[split][subset] for record in run] for run in runs])
+            accuracy.plot(epochs, values.mean(axis=0), color=colour, label=label, marker=".")
+            low, high = values.min(axis=0), values.max(axis=0)
+            accuracy.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
+        if chance is not None:
+            accuracy.axhline(chance, color="0.5", linestyle=":", linewidth=1, label="chance")
+        for mark in (marks or {}).get(title, ()):
+            for axes in (accuracy, rate):
+                axes.axvline(mark + 0.5, color="0.35", linestyle="--", linewidth=0.9)
+        rates = [record["lr"] for record in runs[0]]
+        rate.step(
+            np.arange(len(rates) + 1) + 0.5, [*rates, rates[-1]], where="post", color="0.15"
+        )
+        rate.set_yscale("log")
+        accuracy.set(title=title, ylim=(-0.02, 1.03), xlim=(0.5, len(epochs) + 0.5))
+        rate.set_xlabel("epoch")
+        for axes in (accuracy, rate):
+            axes.grid(color="0.9", linewidth=0.6)
+            axes.set_axisbelow(True)
+            axes.spines[["top", "right"]].set_visible(False)
+    grid[0, 0].set_ylabel("accuracy")
+    grid[1, 0].set_ylabel("learning rate")
+    if marks:
+        grid[0, 0].plot([], [], color="0.35", linestyle="--", linewidth=0.9, label="decay")
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
+    if path is not None:
+        save(figure, path)
+    return figure
