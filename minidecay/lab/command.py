@@ -1,0 +1,151 @@
+"""What every experiment's command does: options, training, verdicts, results.json, a picture."""
+
+import argparse
+import dataclasses
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from minidecay.lab.arms import Arms, Settings, brief, seconds_an_epoch, train_arms
+from minidecay.lab.claims import Claim, describe
+from minidecay.lab.workers import cores, run_tasks
+from minidecay.training import Diverged, RunFolder, RunFolderError, environment
+from minidecay.training.files import write_json
+
+SCALES = ("smoke", "demo", "lab", "paper")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment, as its file gives it: settings, claims, a table and a picture."""
+
+    name: str
+    about: str
+    settings: Callable[[str, str, str], Settings]  # scale, model, device
+    claims: Callable[[Settings], Sequence[Claim[Any]]]
+    measure: Callable[[Arms, Settings], Any]  # one seed's arms, as the claims want to see them
+    summary: Callable[[Mapping[int, Any], Settings], str]
+    figure: Callable[[Mapping[int, Arms], Settings, Path], None]
+
+
+def main(experiment: Experiment, argv: Sequence[str] | None, prog: str | None) -> int:
+    """Run the experiment: 0 where all its claims hold, 1 where one fails, 2 for wrong use."""
+    p = parser(experiment, prog)
+    options = p.parse_args(argv)
+    if options.resume and options.out is None:
+        p.error("--resume needs --out DIR, the folder to go on in")
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    out = options.out or Path("runs") / f"{experiment.name}-{stamp}"
+    settings = experiment.settings(options.scale, options.model, options.device)
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
+    try:
+        return run(experiment, settings, seeds, out, options.workers or cores(), options.resume)
+    except RunFolderError as error:
+        print(f"{p.prog}: error: {error}", file=sys.stderr)
+        return 2
+    except Diverged as error:
+        print(f"{p.prog}: {error}; the records so far are in {out}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\n{p.prog}: interrupted; go on with --resume --out {out}", file=sys.stderr)
+        return 130
+
+
+def run(
+    experiment: Experiment,
+    settings: Settings,
+    seeds: Sequence[int],
+    out: Path,
+    workers: int,
+    resume: bool = False,
+) -> int:
+    """Train what is missing in `out`, then judge, write, draw and tell; 0 where all claims hold."""
+    began = time.perf_counter()
+    config = {"experiment": experiment.name, **dataclasses.asdict(settings), "seeds": list(seeds)}
+    with RunFolder(out, config, resume) as folder:
+        if not folder.finished:
+            epochs = len(seeds) * len(settings.arms()) * settings.epochs
+            (each,) = run_tasks(seconds_an_epoch, [(settings,)], 1)
+            print(
+                f"{experiment.name} at scale {settings.scale}: {epochs} epochs, about "
+                f"{duration(epochs * each / workers)} on {workers} workers, into {out}",
+                flush=True,
+            )
+        runs = train_arms(settings, seeds, out, workers, experiment.name)
+        measured = {seed: experiment.measure(arms, settings) for seed, arms in runs.items()}
+        verdicts = [claim.judge(measured) for claim in experiment.claims(settings)]
+        records, picture = out / "results.json", out / f"{experiment.name}.png"
+        write_json(records, results(config, runs, verdicts))
+        experiment.figure(runs, settings, picture)
+        folder.finish({"seconds": time.perf_counter() - began})
+    decisive = [verdict for verdict in verdicts if not verdict["finding"]]
+    findings = [verdict for verdict in verdicts if verdict["finding"]]
+    failed = [verdict["name"] for verdict in decisive if not verdict["passed"]]
+    names = f"{decisive[0]['name']} to {decisive[-1]['name']}"
+    print(f"\nAccuracy, mean ± standard deviation over {len(seeds)} seeds\n")
+    print(experiment.summary(measured, settings))
+    print(f"\nClaims; each must hold for every seed\n\n{describe(decisive)}")
+    print(f"\nFindings; how far the paper's reading does not go here\n\n{describe(findings)}")
+    print(f"\npicture  {picture}\nrecords  {records}")
+    print("verdict  " + ("failed: " + ", ".join(failed) if failed else f"{names} hold"))
+    print(f"took     {duration(time.perf_counter() - began)}")
+    return 1 if failed else 0
+
+
+def results(
+    config: Mapping[str, Any], runs: Mapping[int, Arms], verdicts: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What results.json holds: configuration, environment, every epoch of every arm, the claims."""
+    names = next(iter(runs.values()))
+    return {
+        "config": dict(config),
+        "environment": environment(),
+        "arms": {
+            name: {str(seed): [brief(r) for r in arms[name]] for seed, arms in runs.items()}
+            for name in names
+        },
+        "claims": list(verdicts),
+    }
+
+
+def parser(experiment: Experiment, prog: str | None) -> argparse.ArgumentParser:
+    """The options of every experiment."""
+    p = argparse.ArgumentParser(prog=prog, description=experiment.about)
+    p.add_argument("--scale", choices=SCALES, default="demo", help="how large (default: demo)")
+    p.add_argument("--model", choices=["mlp", "cnn"], default="mlp", help="(default: mlp)")
+    p.add_argument("--device", choices=["cpu"], default="cpu", help="(default: cpu)")
+    p.add_argument("--seeds", type=_positive, default=3, metavar="N", help="how many (default: 3)")
+    p.add_argument("--first-seed", type=_natural, default=0, metavar="K", help="(default: 0)")
+    p.add_argument("--workers", type=_positive, metavar="N", help="processes (default: the cores)")
+    p.add_argument("--out", type=Path, metavar="DIR", help="(default: a new folder in runs/)")
+    p.add_argument("--resume", action="store_true", help="go on in DIR where it was interrupted")
+    return p
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them.
+
+    >>> duration(48.2), duration(700), duration(7500)
+    ('48 s', '12 min', '2 h 05 min')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _positive(text: str) -> int:
+    return _whole(text, least=1)
+
+
+def _natural(text: str) -> int:
+    return _whole(text, least=0)
+
+
+def _whole(text: str, least: int) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number of at least {least}")
+    return int(text)

@@ -1,0 +1,106 @@
+"""Tasks over processes: one BLAS thread in each, so that no number depends on what runs beside it."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from multiprocessing import get_context
+from queue import Empty
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+ONE_THREAD = {
+    name: "1"
+    for name in (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "VECLIB_MAXIMUM_THREADS",
+    )
+}
+
+_progress: Any = None  # in a worker: the queue on which it tells of epochs done
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def epoch_done(count: int = 1) -> None:
+    """Tell whoever waits that a task is `count` epochs further; outside of a worker, nobody."""
+    if _progress is not None:
+        _progress.put(count)
+
+
+def run_tasks(
+    function: Callable[..., Result],
+    tasks: Sequence[tuple[Any, ...]],
+    workers: int,
+    *,
+    epochs: int = 0,
+    label: str = "",
+) -> list[Result]:
+    """`[function(*task) for task in tasks]`, over `workers` processes, with a bar of `epochs`.
+
+    The first task that fails raises its error here, and the others are stopped. Workers end when
+    this process does, however it does.
+    """
+    from tqdm import tqdm
+
+    context = get_context("spawn")  # a fresh interpreter, which reads the thread counts
+    progress, stop = context.Queue(), context.Event()
+    begin = (os.getpid(), progress, stop)
+    bar = tqdm(total=epochs, desc=label, unit="epoch", disable=None if epochs else True)
+    with _environment(ONE_THREAD), bar:
+        pool = ProcessPoolExecutor(min(workers, len(tasks)), context, _begin, begin)
+        try:
+            futures = [pool.submit(function, *task) for task in tasks]
+            waiting = set(futures)
+            while waiting:
+                done, waiting = wait(waiting, timeout=0.2)
+                for future in done:
+                    future.result()
+                with suppress(Empty):
+                    while True:
+                        bar.update(progress.get_nowait())
+            return [future.result() for future in futures]
+        except BaseException:
+            stop.set()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _begin(parent: int, progress: Any, stop: Any) -> None:
+    """A worker's first act: leave Ctrl-C to the parent, and watch that it lives."""
+    global _progress
+    _progress = progress
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        while os.getppid() == parent and not stop.is_set():
+            time.sleep(0.2)
+        os._exit(1)  # files are renamed into place when they are whole, so nothing is torn
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
