@@ -1,0 +1,60 @@
+"""The command `minidecay`, which is also `python -m minidecay`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from minidecay import __version__
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line (by default the process's own) and return its exit code.
+
+    0 when the command did what it should, 1 when what it looked at does not hold (a claim of an
+    experiment, the core of the installation); wrong use ends with SystemExit(2), as in argparse.
+    """
+    parser = argparse.ArgumentParser(
+        prog="minidecay", description="Experiments on learning-rate decay, from scratch on NumPy."
+    )
+    parser.add_argument("--version", action="version", version=f"minidecay {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands.add_parser("doctor", help="tell what works here, and how to get what does not")
+    commands.add_parser("list", help="name the experiments")
+    run = commands.add_parser("run", help="run an experiment", usage="%(prog)s NAME [OPTION ...]")
+    run.add_argument("name", metavar="NAME", help="an experiment that `minidecay list` names")
+    run.add_argument(
+        "options",
+        metavar="OPTION",
+        nargs=argparse.REMAINDER,
+        help="the experiment's own options: `minidecay run NAME --help` lists them",
+    )
+    arguments = parser.parse_args(argv)
+    match arguments.command:
+        case "doctor":
+            from minidecay import doctor
+
+            return doctor.main()
+        case "list":
+            return _list()
+        case "run":
+            return _run(run, arguments.name, arguments.options)
+    parser.print_help(sys.stderr)
+    return 2
+
+
+def _list() -> int:
+    from minidecay import lab
+
+    width = max(map(len, lab.EXPERIMENTS))
+    for name, description in lab.EXPERIMENTS.items():
+        print(f"{name:{width}}  {description}")
+    return 0
+
+
+def _run(parser: argparse.ArgumentParser, name: str, options: list[str]) -> int:
+    from minidecay import lab
+
+    if name not in lab.EXPERIMENTS:
+        parser.error(f"no experiment is called {name!r}; choose from {', '.join(lab.EXPERIMENTS)}")
+    code: int = lab.load(name).main(options, prog=f"minidecay run {name}")
+    return code
