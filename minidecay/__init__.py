@@ -9,14 +9,23 @@ tensor([2., 4., 6.])
 
 __version__ = "0.1.0"
 
-from minidecay import data, functions, models, nn, optim, plots, random, testing, training
-from minidecay.autograd import Tensor, no_grad, tensor
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from minidecay import functions, models, nn, optim, random
+from minidecay.autograd import Tensor, from_numpy, no_grad, tensor
 from minidecay.functions import *  # noqa: F403
 from minidecay.testing import gradcheck
+
+if TYPE_CHECKING:
+    from minidecay import data, plots, training
+
+_LAZY = ("data", "plots", "training")  # loaded when first looked at, to be quick at the start
 
 __all__ = [
     "Tensor",
     "data",
+    "from_numpy",
     "gradcheck",
     "models",
     "nn",
@@ -28,3 +37,9 @@ __all__ = [
     "training",
     *functions.__all__,
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return import_module(f"minidecay.{name}")
+    raise AttributeError(f"module 'minidecay' has no attribute {name!r}")

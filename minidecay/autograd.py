@@ -16,13 +16,13 @@ from minidecay.graph import Node, Version, is_recording, no_grad, walk
 from minidecay.operators import Operators, TensorLike, plain_index
 from minidecay.ops.base import Op
 
-__all__ = ["Tensor", "TensorLike", "apply", "no_grad", "tensor"]
+__all__ = ["Tensor", "TensorLike", "apply", "from_numpy", "no_grad", "tensor"]
 
 _NUMPY = (np.ndarray, np.generic)
 
 
 def apply(op: Op, *operands: "Tensor | np.ndarray | int | float | None") -> "Tensor":
-    """The output of `op` on tensors, arrays, Python numbers and left-out inputs, recorded if needed.
+    """The output of `op` on tensors, arrays, numbers and left-out inputs, recorded if need be.
 
     Raises:
         ValueError: the operands lie on two devices, or their shapes do not fit.
@@ -44,8 +44,7 @@ def apply(op: Op, *operands: "Tensor | np.ndarray | int | float | None") -> "Ten
         saved = {id(value) for value in op.saved}
         read = [t._version for t in (*tensors, out) if id(t.data) in saved]
         targets = [
-            (x._node or x) if wanted else None  # type: ignore[union-attr]
-            for x, wanted in zip(operands, needs, strict=True)
+            (x._node or x) if isinstance(x, Tensor) and x._requires_grad else None for x in operands
         ]
         out._node, out._requires_grad = Node(op, targets, read), True
     return out
@@ -60,7 +59,7 @@ class Tensor(Operators):
         device: where it lives.
     """
 
-    __slots__ = ("data", "device", "grad", "_requires_grad", "_node", "_version", "_grad_home")
+    __slots__ = ("_grad_home", "_node", "_requires_grad", "_version", "data", "device", "grad")
 
     def __init__(self, data: Array, device: Device, requires_grad: bool = False) -> None:
         self.data = data
@@ -71,7 +70,7 @@ class Tensor(Operators):
         self._version = Version()
         self._grad_home: Array | None = None  # where an optimiser wants the gradient written
 
-    # -- what it is -------------------------------------------------------------------------------
+    # -- what it is ------------------------------------------------------------------------------
     @property
     def shape(self) -> tuple[int, ...]:
         """The size of each axis."""
@@ -80,7 +79,8 @@ class Tensor(Operators):
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type of the elements, as NumPy names it."""
-        return np.dtype(self.data.dtype)
+        dtype: np.dtype[Any] = self.data.dtype
+        return dtype
 
     @property
     def ndim(self) -> int:
@@ -131,7 +131,7 @@ class Tensor(Operators):
             parts.append("requires_grad=True")
         return f"tensor({', '.join(parts)})"
 
-    # -- getting values out, and moving ------------------------------------------------------------
+    # -- getting values out, and moving ----------------------------------------------------------
     def numpy(self) -> np.ndarray:
         """The values as a NumPy array: on `cpu` a read-only view, so copy it before you write."""
         view = self.device.to_numpy(self.data).view()
@@ -185,7 +185,7 @@ class Tensor(Operators):
         Tensor.__init__(out, self.device.copy(self.data), self.device, self._requires_grad)
         return out
 
-    # -- gradients -----------------------------------------------------------------------------------
+    # -- gradients -------------------------------------------------------------------------------
     def backward(
         self, gradient: "Tensor | np.ndarray | None" = None, retain_graph: bool = False
     ) -> None:
@@ -215,13 +215,20 @@ class Tensor(Operators):
             return self.accumulate(gy)
         walk(self._node, gy, self.device.add, retain_graph)
 
+    @property
+    def home(self) -> Array | None:
+        """Where an optimiser wants the gradient written, while there is none yet."""
+        return self._grad_home if self.grad is None else None
+
     def accumulate(self, g: Array) -> None:
+        """Add g to the gradient."""
         if self.grad is not None:
             g = self.device.add(self.grad.data, g)
         if self._grad_home is None:
             self.grad = Tensor(self.device.copy(g), self.device)
             return
-        self.device.copy_into(self._grad_home, g)
+        if g is not self._grad_home:
+            self.device.copy_into(self._grad_home, g)
         if self.grad is None or self.grad.data is not self._grad_home:
             self.grad = Tensor(self._grad_home, self.device)
 
@@ -231,7 +238,7 @@ class Tensor(Operators):
             raise RuntimeError(f"{name}: shape {given.shape} must be {self.shape}")
         return self.device.astype(given, self.dtype)
 
-    # -- writing in place -------------------------------------------------------------------------
+    # -- writing in place ------------------------------------------------------------------------
     def __setitem__(self, index: Any, value: TensorLike) -> None:
         """Write into the memory of a tensor that no gradient flows through."""
         recorded = isinstance(value, Tensor) and value._requires_grad
@@ -244,7 +251,7 @@ class Tensor(Operators):
         self.device.setitem(self.data, plain_index(index), data)
         self._version.count += 1
 
-    def _apply(self, op: Op, *operands: TensorLike) -> "Tensor":
+    def _apply(self, op: Op, *operands: Any) -> "Tensor":
         return apply(op, *operands)
 
     def _compare(self, primitive: Callable[[Array, Any], Array], other: TensorLike) -> "Tensor":
@@ -273,12 +280,27 @@ def tensor(
     if dtype is None and not isinstance(array, np.ndarray | np.generic) and values.dtype != bool:
         dtype = np.float32
     if values.dtype.kind not in "biuf":
-        raise TypeError(f"tensor: {values.dtype} values are no real numbers; give numbers or an array")
+        raise TypeError(f"tensor: {values.dtype} values are no real numbers; give an array of them")
     where = find_device(device)
     out = Tensor(where.from_numpy(values if dtype is None else values.astype(dtype)), where)
     if requires_grad:
         out.requires_grad = True
     return out
+
+
+def from_numpy(array: np.ndarray, device: str | Device = "cpu") -> Tensor:
+    """A tensor that shares the memory of `array` where it can (on `cpu`), else a copy of it.
+
+    Writing into the array later is not noticed; `tensor` makes a copy that is safe from it.
+
+    Raises:
+        TypeError: `array` is no NumPy array, or holds no real numbers.
+    """
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
+        given = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+        raise TypeError(f"from_numpy: {given} is no array of real numbers; use tensor(...)")
+    where = find_device(device)
+    return Tensor(where.asarray(array), where)
 
 
 def _adopt(

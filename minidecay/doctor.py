@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from minidecay import __version__
+from minidecay.lab.workers import cores
 
 _BLAS_VARIABLES = (
     "OPENBLAS_CORETYPE",
@@ -78,13 +79,7 @@ def _python(name: str) -> Check:
 
 
 def _platform(name: str) -> Check:
-    return Check(name, True, f"{platform.platform()}, {_cores()} cores to use")
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return Check(name, True, f"{platform.platform()}, {cores()} cores to use")
 
 
 def _package(name: str) -> Check:
@@ -154,7 +149,9 @@ def _blas_variables(name: str) -> Check:
         return Check(name, True, "no OPENBLAS_CORETYPE, no limit on threads")
     mend = ""
     if "OPENBLAS_CORETYPE" in os.environ:
-        mend = "OPENBLAS_CORETYPE overrides the processor's own code path: unset it for full speed"
+        mend = (
+            "OPENBLAS_CORETYPE overrides what OpenBLAS would choose; unset it if it was not meant"
+        )
     return Check(name, True, ", ".join(found), mend)
 
 
@@ -162,13 +159,9 @@ def _compiler(name: str) -> Check:
     for command in filter(None, (os.environ.get("CXX"), "g++", "clang++")):
         if version := _first_line(command, "--version"):
             return Check(name, True, f"{command}: {version}")
-    mend = {"Linux": "sudo apt install g++", "Darwin": "xcode-select --install"}
-    return Check(
-        name,
-        None,
-        "neither g++ nor clang++ found",
-        mend.get(platform.system(), "use Linux or WSL: the kernels run on the CPU there alone"),
-    )
+    mends = {"Linux": "sudo apt install g++", "Darwin": "xcode-select --install"}
+    mend = mends.get(platform.system(), "use Linux or WSL; kernels run on no other CPU yet")
+    return Check(name, None, "neither g++ nor clang++ works", mend)
 
 
 def _nvrtc(name: str) -> Check:
@@ -201,13 +194,12 @@ def _cupy(name: str) -> Check:
     try:
         cupy = importlib.import_module("cupy")
     except ModuleNotFoundError:
-        mend = (
-            'pip install "minidecay[cuda13]", or "minidecay[cuda12]" with a driver older than 580'
-        )
+        mend = 'pip install "minidecay[cuda13]" (driver 580 or newer) or "minidecay[cuda12]"'
         return Check(name, None, "not installed; only an NVIDIA GPU has a use for it", mend)
     if not cupy.cuda.is_available():
         return Check(name, None, f"{cupy.__version__}, but it sees no GPU")
-    return Check(name, True, f"{cupy.__version__}, sees {cupy.cuda.runtime.getDeviceCount()} GPU")
+    gpus = cupy.cuda.runtime.getDeviceCount()
+    return Check(name, True, f"{cupy.__version__}, sees {gpus} GPU{'s' * (gpus > 1)}")
 
 
 def _gpu(name: str) -> Check:

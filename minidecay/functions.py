@@ -22,7 +22,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-# -- elementwise; two operands broadcast as NumPy's do ----------------------------------------------
+# -- elementwise; two operands broadcast as NumPy's do -------------------------------------------
 def add(a: TensorLike, b: TensorLike) -> Tensor:
     """a + b."""
     return apply(ops.Add(), a, b)
@@ -99,7 +99,7 @@ def relu(x: Tensor) -> Tensor:
     return apply(ops.Relu(), x)
 
 
-# -- reductions over `axis`: an int, a tuple, or None for all -------------------------------------------
+# -- reductions over `axis`: an int, a tuple, or None for all ------------------------------------
 def sum(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """The sum over `axis`."""
     return apply(ops.Sum(axis, keepdims), x)
@@ -120,7 +120,7 @@ def var(x: Tensor, axis: Axes = None, keepdims: bool = False, ddof: int = 0) -> 
     return apply(ops.Var(axis, keepdims, ddof), x)
 
 
-# -- shape --------------------------------------------------------------------------------------------
+# -- shape ---------------------------------------------------------------------------------------
 def reshape(x: Tensor, shape: Sequence[int]) -> Tensor:
     """The same elements in another shape; one size may be -1."""
     return apply(ops.Reshape(tuple(shape)), x)
@@ -146,7 +146,7 @@ def stack(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
     return apply(ops.Stack(axis), *tensors)
 
 
-# -- layers -------------------------------------------------------------------------------------------
+# -- layers --------------------------------------------------------------------------------------
 def matmul(a: "Tensor | np.ndarray", b: "Tensor | np.ndarray") -> Tensor:
     """a (..., M, K) @ b (..., K, N) -> (..., M, N); leading axes broadcast, vectors as in NumPy."""
     return apply(ops.Matmul(), a, b)
@@ -200,11 +200,11 @@ def batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Normalise each channel (the last axis) of x (..., C), then scale by gamma and shift by beta (C,).
+    """Normalise each channel (the last axis) of x (..., C), scale by gamma, shift by beta (C,).
 
     Ioffe and Szegedy 2015. In training by the batch's mean and biased variance, which also move
-    the running ones (in place): r <- (1 - momentum) r + momentum batch, the variance unbiased, as in
-    torch. Otherwise by the running ones.
+    the running ones in place, r += momentum (batch - r), the variance unbiased, as in torch.
+    Otherwise by the running ones.
     """
     if not training:
         if running_mean is None or running_var is None:
@@ -224,7 +224,11 @@ def batch_norm(
 
 
 def dropout(
-    x: Tensor, p: float = 0.5, training: bool = True, key: tuple[int, int] = (0, 0), counter: int = 0
+    x: Tensor,
+    p: float = 0.5,
+    training: bool = True,
+    key: tuple[int, int] = (0, 0),
+    counter: int = 0,
 ) -> Tensor:
     """In training x / (1 - p) with probability 1 - p, else 0; outside of it x itself.
 
@@ -234,7 +238,7 @@ def dropout(
     return apply(ops.Dropout(p, key, counter), x) if training and p != 0 else x
 
 
-# -- losses -------------------------------------------------------------------------------------------
+# -- losses --------------------------------------------------------------------------------------
 def log_softmax(x: Tensor) -> Tensor:
     """x - log(sum(exp(x))) over the last axis, of the shape of x."""
     return apply(ops.LogSoftmax(), x)

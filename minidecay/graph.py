@@ -54,6 +54,10 @@ class Version:
 class Leaf(Protocol):
     """Where a gradient ends: a tensor that was made by hand."""
 
+    @property
+    def home(self) -> Array | None:
+        """Where its first gradient is wanted, if an optimiser wants it anywhere."""
+
     def accumulate(self, g: Array) -> None:
         """Add g to the gradient."""
 
@@ -84,10 +88,19 @@ class Node:
                 f"backward: {op.name} would read a value that was overwritten since forward; "
                 "write after backward(), or compute a new tensor instead"
             )
+        op.homes = self._homes()
         gradients = op.backward(gy)
         if not retain_graph:
             self.op, self.read = None, []
         return gradients
+
+    def _homes(self) -> list[Array | None]:
+        """Where each input's gradient may be written; a leaf that comes twice is offered once."""
+        homes: list[Array | None] = []
+        for target in self.targets:
+            home = None if target is None or isinstance(target, Node) else target.home
+            homes.append(None if any(home is other for other in homes) else home)
+        return homes
 
 
 def walk(root: Node, gy: Array, add: Any, retain_graph: bool) -> None:

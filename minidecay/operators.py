@@ -4,7 +4,7 @@ Methods are those that NumPy's arrays have, by NumPy's names and arguments.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 
@@ -26,7 +26,7 @@ class Operators:
     device: Device
     __array_ufunc__ = None  # so that array + tensor is asked of the tensor
 
-    def _apply(self, op: Op, *operands: TensorLike) -> "Tensor":
+    def _apply(self, op: Op, *operands: Any) -> "Tensor":
         raise NotImplementedError
 
     def _compare(self, primitive: Callable[[Array, Any], Array], other: TensorLike) -> "Tensor":
@@ -39,7 +39,7 @@ class Operators:
     def __setitem__(self, index: Any, value: TensorLike) -> None:
         raise NotImplementedError
 
-    # -- operators -----------------------------------------------------------------------------------
+    # -- operators -------------------------------------------------------------------------------
     def __add__(self, other: TensorLike) -> "Tensor":
         return self._apply(ops.Add(), self, other)
 
@@ -85,27 +85,27 @@ class Operators:
     def __getitem__(self, index: Any) -> "Tensor":
         return self._apply(ops.Getitem(plain_index(index)), self)
 
-    def __gt__(self, other: TensorLike) -> "Tensor":
+    def __gt__(self, other: Any) -> "Tensor":
         return self._compare(self.device.greater, other)
 
-    def __ge__(self, other: TensorLike) -> "Tensor":
+    def __ge__(self, other: Any) -> "Tensor":
         return self._compare(self.device.greater_equal, other)
 
-    def __lt__(self, other: TensorLike) -> "Tensor":
+    def __lt__(self, other: Any) -> "Tensor":
         return self._compare(self.device.less, other)
 
-    def __le__(self, other: TensorLike) -> "Tensor":
+    def __le__(self, other: Any) -> "Tensor":
         return self._compare(self.device.less_equal, other)
 
-    def __eq__(self, other: TensorLike) -> "Tensor":  # type: ignore[override]
+    def __eq__(self, other: Any) -> "Tensor":  # type: ignore[override]
         return self._compare(self.device.equal, other)
 
-    def __ne__(self, other: TensorLike) -> "Tensor":  # type: ignore[override]
+    def __ne__(self, other: Any) -> "Tensor":  # type: ignore[override]
         return self._compare(self.device.not_equal, other)
 
     __hash__ = object.__hash__
 
-    # -- methods where NumPy has one ---------------------------------------------------------------
+    # -- methods where NumPy has one -------------------------------------------------------------
     @property
     def T(self) -> "Tensor":  # noqa: N802 (NumPy's name)
         """The axes in reverse order."""
@@ -138,20 +138,20 @@ class Operators:
     def astype(self, dtype: Any) -> "Tensor":
         """The same values in another dtype; gradients come back in this one's."""
         return self._apply(ops.Astype(dtype), self)
-    # -- in place ----------------------------------------------------------------------------------
-    def __iadd__(self, other: TensorLike) -> "Tensor":
+    # -- in place --------------------------------------------------------------------------------
+    def __iadd__(self, other: TensorLike) -> Self:
         self[...] = self.detach() + other
         return self
 
-    def __isub__(self, other: TensorLike) -> "Tensor":
+    def __isub__(self, other: TensorLike) -> Self:
         self[...] = self.detach() - other
         return self
 
-    def __imul__(self, other: TensorLike) -> "Tensor":
+    def __imul__(self, other: TensorLike) -> Self:
         self[...] = self.detach() * other
         return self
 
-    def __itruediv__(self, other: TensorLike) -> "Tensor":
+    def __itruediv__(self, other: TensorLike) -> Self:
         self[...] = self.detach() / other
         return self
 

@@ -1,7 +1,7 @@
 """Data sets: the constructed PatternSet, splits with named subsets, shuffled batches."""
 
-from .batches import batches
-from .patterns import PatternSet, PatternSplit, estimate_complexity
-from .split import Split
+from minidecay.data.batching import batches
+from minidecay.data.patterns import PatternSet, PatternSplit, estimate_complexity
+from minidecay.data.split import Split
 
 __all__ = ["PatternSet", "PatternSplit", "Split", "batches", "estimate_complexity"]

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..random import stream
-from .split import Split, check_integer, check_number
+from minidecay.data.split import Split, check_integer, check_number
+from minidecay.random import stream
 
 NOISE_KINDS = ("random_image", "wrong_label")
 RENDERED_AT_ONCE = 256  # images: keeps the peak memory near the size of the set itself

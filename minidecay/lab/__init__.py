@@ -4,7 +4,7 @@ from importlib import import_module
 from types import ModuleType
 
 EXPERIMENTS = {
-    "noisy-memorization": "a large rate resists noise, its decay learns complex patterns (the claim)",
+    "noisy-memorization": "a large rate resists noise, its decay learns complex patterns",
 }
 
 

@@ -24,7 +24,7 @@ Arms: TypeAlias = dict[str, list[Record]]  # of one seed: each arm's records, ep
 
 @dataclass(frozen=True)
 class Arm:
-    """How one network is trained. With `fork` ("decay", 10) its first 10 epochs are those of `decay`."""
+    """How one network is trained; `fork` ("decay", 10): it begins with 10 epochs of `decay`."""
 
     schedule: Schedule
     momentum: float = 0.9

@@ -1,6 +1,5 @@
 """Claims: numbers that a run must reach, set before it ran, and what became of them."""
 
-import operator
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ class Bound(Generic[Run]):
 
     def holds(self, value: float) -> bool:
         """Does the value reach the threshold? NaN does not."""
-        return (operator.ge if self.sense == ">=" else operator.le)(value, self.threshold)
+        return value >= self.threshold if self.sense == ">=" else value <= self.threshold
 
     def __str__(self) -> str:
         return f"{self.what} {self.sense} {self.threshold:g}"

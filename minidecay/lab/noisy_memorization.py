@@ -6,12 +6,13 @@ learns the simple patterns, half of the complex ones, and next to no noise. Deca
 releases the complex patterns within an epoch. A rate that stays large never gets there; one that is
 small from the start memorizes all the noise.
 
-What the paper shows. You, Long, Wang and Jordan (2019, arXiv 1908.01878) show it for a wide residual
-network on PS10 (32x32x3, 50,000 images). PS10 is here as we reconstruct it: no code was published.
+What the paper shows. You, Long, Wang and Jordan (2019, arXiv 1908.01878) show it for a wide
+residual network on PS10 (32x32x3, 50,000 images). PS10 is here as we reconstruct it: no code was
+published.
 
 What is open. Decay ends with part of the noise memorized after all (C9), and for these networks
-resisting noise does not help clean test accuracy (C10). Complexity is tied to how often a pattern is
-seen: at equal copies a pattern the gap between simple and complex was gone in pilot runs.
+resisting noise does not help clean test accuracy (C10). Complexity is tied to how often a pattern
+is seen: at equal copies a pattern the gap between simple and complex was gone in pilot runs.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Tasks over processes: one BLAS thread in each, so that no number depends on what runs beside it."""
+"""Tasks over processes, one BLAS thread in each: no number depends on what runs beside it."""
 
 import os
 import signal
@@ -14,13 +14,10 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 
 ONE_THREAD = {
-    name: "1"
-    for name in (
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "VECLIB_MAXIMUM_THREADS",
-    )
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "VECLIB_MAXIMUM_THREADS": "1",
 }
 
 _progress: Any = None  # in a worker: the queue on which it tells of epochs done

@@ -1,11 +1,13 @@
 """The two plain networks: fully connected, and convolutional."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
 from minidecay import nn
 from minidecay.nn.init import generator
+from minidecay.nn.layers import positive
 
 
 def mlp(
@@ -20,6 +22,7 @@ def mlp(
 
     Raises:
         ValueError: fewer than two widths, or one that is no positive integer.
+        TypeError: `rng` is no generator.
 
     >>> mlp(4, 8, 3)
     Sequential(
@@ -31,9 +34,11 @@ def mlp(
     """
     if len(widths) < 2:
         raise ValueError(f"mlp: widths {widths} must name inputs and outputs, as in mlp(4, 8, 3)")
+    for width in widths:
+        positive("mlp", width=width)
     rng = generator(rng)
     layers: list[nn.Module] = [nn.Flatten()]
-    for inputs, outputs in zip(widths[:-2], widths[1:-1], strict=True):
+    for inputs, outputs in pairwise(widths[:-1]):
         layers.append(nn.Linear(inputs, outputs, rng=rng))
         if batch_norm:
             layers.append(nn.BatchNorm1d(outputs))
@@ -51,18 +56,30 @@ def small_cnn(
 ) -> nn.Sequential:
     """3x3 convolutions with batch norm, ReLU and a 2x2 max-pool each, then linear layers.
 
+    Images (N, size, size, channels) become logits (N, classes).
+
     Args:
-        channels, size: of the images (N, size, size, channels).
+        channels, size: of the images.
         widths: the channels of each convolution; size must survive a halving for each.
         hidden: the width of a fully connected layer (with batch norm) before the last, or None.
         classes: the number of logits.
         rng: where the weights are drawn from (Kaiming normal).
 
     Raises:
-        ValueError: there are more halvings than `size` can take, or a size is not positive.
+        ValueError: there are more halvings than `size` can take, or a size is no positive integer.
+        TypeError: `rng` is no generator.
+
+    >>> import minidecay as md
+    >>> small_cnn(size=8)(md.tensor(np.zeros((5, 8, 8, 3), np.float32))).shape
+    (5, 10)
     """
+    positive("small_cnn", channels=channels, size=size, classes=classes)
+    for width in (*widths, *([] if hidden is None else [hidden])):
+        positive("small_cnn", width=width)
     if size >> len(widths) < 1:
-        raise ValueError(f"small_cnn: size={size} cannot be halved {len(widths)} times; drop widths")
+        raise ValueError(
+            f"small_cnn: size={size} cannot be halved {len(widths)} times; drop widths"
+        )
     rng = generator(rng)
     layers: list[nn.Module] = []
     for width in widths:

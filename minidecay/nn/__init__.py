@@ -12,9 +12,9 @@ from minidecay.nn.layers import (
     Linear,
     MaxPool2d,
     ReLU,
-    Sequential,
 )
 from minidecay.nn.module import Module, Parameter
+from minidecay.nn.sequential import Sequential
 
 __all__ = [
     "AvgPool2d",

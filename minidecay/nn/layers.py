@@ -1,27 +1,44 @@
-"""The layers. Images are NHWC; weights are (inputs, outputs) and (kh, kw, C_in, C_out)."""
+"""The layers. Images are NHWC; weights are (inputs, outputs) and (kh, kw, C_in, C_out).
+
+A size that a layer cannot have is a ValueError where the layer is made; an input that does not fit
+it, where it is called: ValueError for its shape, TypeError for its dtype.
+"""
+
+import math
+from numbers import Real
 
 import numpy as np
 
 from minidecay import functions as F
+from minidecay import ops
 from minidecay.autograd import Tensor, tensor
 from minidecay.devices.protocol import Pair
 from minidecay.nn.init import generator, kaiming_normal
 from minidecay.nn.module import Module, Parameter
+from minidecay.ops.base import pair
 
 
-def _positive(layer: str, **sizes: int) -> None:
+def positive(layer: str, **sizes: int) -> None:
+    """Raise ValueError, naming the layer, where a size is no positive integer."""
     for name, n in sizes.items():
         if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1:
             raise ValueError(f"{layer}: {name}={n!r} must be a positive integer")
 
 
+def _is_in(low: float, value: object, high: float) -> bool:
+    return isinstance(value, Real) and low <= float(value) <= high
+
+
 class Linear(Module):
-    """x (..., inputs) @ weight (inputs, outputs) + bias (outputs,); Kaiming-normal, bias zero."""
+    """x (..., inputs) @ weight (inputs, outputs) + bias (outputs,) -> (..., outputs).
+
+    The weight is drawn from `rng` (`init.kaiming_normal`); the bias begins at zero.
+    """
 
     def __init__(
         self, inputs: int, outputs: int, bias: bool = True, rng: np.random.Generator | None = None
     ) -> None:
-        _positive("Linear", inputs=inputs, outputs=outputs)
+        positive("Linear", inputs=inputs, outputs=outputs)
         self.weight = Parameter(kaiming_normal((inputs, outputs), inputs, rng))
         self.bias = Parameter(np.zeros(outputs, np.float32)) if bias else None
 
@@ -34,7 +51,11 @@ class Linear(Module):
 
 
 class Conv2d(Module):
-    """Images (N, H, W, C_in) to (N, OH, OW, C_out), OH = (H + 2 padding - kernel) // stride + 1."""
+    """Images (N, H, W, C_in) to (N, OH, OW, C_out), OH = (H + 2 padding - kernel) // stride + 1.
+
+    The weight (kh, kw, C_in, C_out) is drawn from `rng` (`init.kaiming_normal`), the bias (C_out,)
+    begins at zero. Kernel, stride and padding are an integer, or two: (height, width).
+    """
 
     def __init__(
         self,
@@ -46,9 +67,10 @@ class Conv2d(Module):
         bias: bool = True,
         rng: np.random.Generator | None = None,
     ) -> None:
-        kh, kw = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
-        _positive("Conv2d", in_channels=in_channels, out_channels=out_channels, kh=kh, kw=kw)
-        self.stride, self.padding = stride, padding
+        positive("Conv2d", in_channels=in_channels, out_channels=out_channels)
+        op = ops.Conv2d(stride, padding)
+        self.stride, self.padding = op.stride, op.padding
+        kh, kw = pair(op, kernel_size, "kernel_size", least=1)
         shape = (kh, kw, in_channels, out_channels)
         self.weight = Parameter(kaiming_normal(shape, kh * kw * in_channels, rng))
         self.bias = Parameter(np.zeros(out_channels, np.float32)) if bias else None
@@ -63,12 +85,22 @@ class Conv2d(Module):
 
 
 class _BatchNorm(Module):
-    """Batch normalisation of the last axis: by the batch in training, by running statistics after."""
+    """Batch normalisation of the last axis: by the batch in training, by running statistics after.
+
+    y = weight (x - mean) / sqrt(var + eps) + bias, all but x of shape (C,). In training mean and
+    (biased) variance are the batch's, and running <- (1 - momentum) running + momentum batch, the
+    variance unbiased there, as in torch. Ioffe and Szegedy 2015.
+    """
 
     axes: int
 
     def __init__(self, channels: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
-        _positive(type(self).__name__, channels=channels)
+        layer = type(self).__name__
+        positive(layer, channels=channels)
+        if not _is_in(0, eps, math.inf) or eps == 0:
+            raise ValueError(f"{layer}: eps={eps!r} must be a number above 0")
+        if not _is_in(0, momentum, 1):
+            raise ValueError(f"{layer}: momentum={momentum!r} must be a number from 0 to 1")
         self.eps, self.momentum = eps, momentum
         self.weight = Parameter(np.ones(channels, np.float32))
         self.bias = Parameter(np.zeros(channels, np.float32))
@@ -98,7 +130,7 @@ class _BatchNorm(Module):
 
 
 class BatchNorm1d(_BatchNorm):
-    """Batch normalisation of features (N, C); Ioffe and Szegedy 2015."""
+    """Batch normalisation of features (N, C); training needs N of at least 2."""
 
     axes = 2
 
@@ -120,21 +152,22 @@ class _Pool2d(Module):
     def __init__(
         self, size: int | Pair, stride: int | Pair | None = None, padding: int | Pair = 0
     ) -> None:
-        self.size, self.stride, self.padding = size, stride, padding
+        op = ops.MaxPool2d(size, stride, padding)  # either one: both take the same windows
+        self.size, self.stride, self.padding = op.size, op.stride, op.padding
 
     def describe(self) -> str:
-        return f"{self.size}, stride={self.stride or self.size}, padding={self.padding}"
+        return f"{self.size}, stride={self.stride}, padding={self.padding}"
 
 
 class MaxPool2d(_Pool2d):
-    """The largest of each window of images (N, H, W, C); stride defaults to the window."""
+    """The largest of each window: (N, H, W, C) to (N, OH, OW, C); stride defaults to the window."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.max_pool2d(x, self.size, self.stride, self.padding)
 
 
 class AvgPool2d(_Pool2d):
-    """The mean of each window of images (N, H, W, C); stride defaults to the window."""
+    """The mean of each window: (N, H, W, C) to (N, OH, OW, C); padding counts as zeros."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.avg_pool2d(x, self.size, self.stride, self.padding)
@@ -148,15 +181,14 @@ class GlobalAvgPool2d(Module):
 
 
 class Flatten(Module):
-    """(N, ...) to (N, everything else)."""
+    """(N, ...) to (N, everything else), in the order of memory: images height, width, channels."""
 
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim == 2:
             return x
-        features = 1
-        for n in x.shape[1:]:
-            features *= n
-        return x.reshape(x.shape[0], features)
+        if x.ndim == 0:
+            raise ValueError("Flatten: x () must be (N, ...); put it in a batch")
+        return x.reshape(x.shape[0], math.prod(x.shape[1:]))
 
 
 class Dropout(Module):
@@ -167,8 +199,8 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, rng: np.random.Generator | None = None) -> None:
-        if not 0 <= p < 1:
-            raise ValueError(f"Dropout: p={p} must be at least 0 and less than 1")
+        if not _is_in(0, p, 1) or p == 1:
+            raise ValueError(f"Dropout: p={p!r} must be a number of at least 0 and less than 1")
         self.p = p
         key = generator(rng).integers(0, 2**63, size=2)
         self.state = tensor(np.array([*key, 0], dtype=np.int64))
@@ -182,24 +214,3 @@ class Dropout(Module):
 
     def describe(self) -> str:
         return f"p={self.p}"
-
-
-class Sequential(Module):
-    """The modules one after the other; `model[i]` is the i-th."""
-
-    def __init__(self, *modules: Module) -> None:
-        for i, module in enumerate(modules):
-            if not isinstance(module, Module):
-                raise TypeError(f"Sequential: argument {i} is {type(module).__name__}, no Module")
-            setattr(self, str(i), module)
-
-    def forward(self, x: Tensor) -> Tensor:
-        for _, module in self.children():
-            x = module(x)
-        return x
-
-    def __getitem__(self, index: int) -> Module:
-        return [module for _, module in self.children()][index]
-
-    def __len__(self) -> int:
-        return len(list(self.children()))

@@ -2,6 +2,7 @@
 
 A `Parameter` among the attributes is trained, any other `Tensor` is a buffer (state that training
 moves but no gradient does), a `Module` is a child. Names are the paths of attributes: `0.weight`.
+Modules in a row are held in a `Sequential`, which can be indexed and looped over.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from minidecay.autograd import Tensor, no_grad
+from minidecay.autograd import Tensor, no_grad, tensor
 from minidecay.devices import Device
 from minidecay.devices import device as find_device
 
@@ -20,26 +21,35 @@ class Parameter(Tensor):
     """A tensor that is trained: a leaf that requires a gradient.
 
     Args:
-        array: the first values, floats; copied.
+        array: the first values, as `minidecay.tensor` takes them; copied.
+
+    Raises:
+        TypeError: the values are no floats.
     """
 
     __slots__ = ()
 
-    def __init__(self, array: np.ndarray, device: str | Device = "cpu") -> None:
-        where = find_device(device)
-        super().__init__(where.from_numpy(array), where)
+    def __init__(self, array: Any, device: str | Device = "cpu") -> None:
+        values = tensor(array, device=device)
+        super().__init__(values.data, values.device)
         self.requires_grad = True
 
 
 class Module:
     """Base of all layers and models: give `forward`, and call the module itself.
 
-    >>> from minidecay import nn
-    >>> nn.Sequential(nn.Linear(2, 3), nn.ReLU())
-    Sequential(
-      (0): Linear(2, 3)
-      (1): ReLU()
-    )
+    >>> import minidecay as md
+    >>> class Scale(Module):
+    ...     def __init__(self):
+    ...         self.factor = Parameter([2.0])
+    ...
+    ...     def forward(self, x):
+    ...         return self.factor * x
+    >>> model = md.nn.Sequential(Scale(), md.nn.ReLU())
+    >>> model(md.tensor([-1.0, 3.0])).numpy()
+    array([0., 6.], dtype=float32)
+    >>> [name for name, _ in model.named_parameters()]
+    ['0.factor']
     """
 
     training = True
@@ -52,8 +62,22 @@ class Module:
         return self.forward(x)
 
     def children(self) -> Iterator[tuple[str, "Module"]]:
-        """The modules directly inside, with their names."""
-        return ((name, v) for name, v in vars(self).items() if isinstance(v, Module))
+        """The modules directly inside, with their names.
+
+        Raises:
+            TypeError: an attribute is a list, tuple or dict of modules or parameters, which no one
+                would find to train, save or move.
+        """
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield name, value
+            elif isinstance(value, list | tuple | dict):
+                held = value.values() if isinstance(value, dict) else value
+                if any(isinstance(v, Module | Parameter) for v in held):
+                    raise TypeError(
+                        f"{type(self).__name__}: what the {type(value).__name__} {name!r} holds "
+                        "would not be trained; use Sequential(*modules), or an attribute for each"
+                    )
 
     def modules(self) -> Iterator["Module"]:
         """This module and all inside it, outer before inner."""
@@ -88,6 +112,9 @@ class Module:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Write `state` into the parameters and buffers; all of it fits, or nothing is written.
 
+        Args:
+            state: arrays by path, as `state_dict` gives them.
+
         Raises:
             ValueError: names are missing or unknown, or shapes or dtypes differ; each is listed.
         """
@@ -99,7 +126,8 @@ class Module:
             mine, theirs = own[name], given[name]
             if mine.shape != theirs.shape or mine.dtype != theirs.dtype:
                 problems.append(
-                    f"{name} is {theirs.dtype} {theirs.shape}, the model's {mine.dtype} {mine.shape}"
+                    f"{name} is {theirs.dtype} {theirs.shape}, "
+                    f"the model's {mine.dtype} {mine.shape}"
                 )
         if problems:
             raise ValueError("load_state_dict: " + "; ".join(sorted(problems)))
@@ -118,14 +146,16 @@ class Module:
         return self.train(False)
 
     def to(self: Self, device: str | Device) -> Self:
-        """Move parameters and buffers to `device`; make the optimiser afterwards. Returns itself."""
+        """Move parameters and buffers to `device`, in place; returns the module.
+
+        Gradients are forgotten, and an optimiser made before holds the old memory: make it after.
+        """
         where = find_device(device)
-        for module in self.modules():
-            for name, value in list(vars(module).items()):
-                if isinstance(value, Parameter) and value.device is not where:
-                    setattr(module, name, Parameter(value.numpy(), where))
-                elif isinstance(value, Tensor):
-                    setattr(module, name, value.to(where))
+        for _, value in self.named_tensors():
+            if value.device is not where:
+                value.data, value.device = where.from_numpy(value.numpy()), where
+                value.grad = value._grad_home = None
+                value._version.count += 1
         return self
 
     @property

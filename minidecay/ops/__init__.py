@@ -4,6 +4,7 @@ from minidecay.ops.abs import Abs
 from minidecay.ops.add import Add
 from minidecay.ops.astype import Astype
 from minidecay.ops.avg_pool2d import AvgPool2d
+from minidecay.ops.base import Op
 from minidecay.ops.batch_norm import BatchNorm
 from minidecay.ops.batch_norm_inference import BatchNormInference
 from minidecay.ops.concatenate import Concatenate
@@ -36,7 +37,6 @@ from minidecay.ops.tanh import Tanh
 from minidecay.ops.transpose import Transpose
 from minidecay.ops.var import Var
 from minidecay.ops.where import Where
-from minidecay.ops.base import Op
 
 __all__ = [
     "Abs",

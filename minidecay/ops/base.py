@@ -19,6 +19,7 @@ class Op:
 
     device: Device
     needs: Sequence[bool]  # for each input: is its gradient wanted? May be skipped where not.
+    homes: Sequence[Array | None]  # for each input: where its gradient may be written, if anywhere
     saved: tuple[Any, ...] = ()
     takes_integers: ClassVar[bool] = False  # most operations want floats
     is_view: ClassVar[bool] = False  # may the output share memory with the first input?
@@ -29,7 +30,7 @@ class Op:
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self).__name__).lower()
 
     def check(self, *operands: Operand) -> None:
-        """Raise ValueError, naming the operation, the shapes and the mend, where inputs don't fit."""
+        """Raise ValueError, with operation, shapes and mend, where the inputs do not fit."""
 
     def forward(self, *operands: Operand) -> Array:
         """The output array."""
@@ -88,7 +89,7 @@ def broadcast_shape(op: Op, *operands: Operand) -> Shape:
 def pair(op: Op, value: int | Pair, what: str, least: int) -> Pair:
     """(height, width) from one integer or two."""
     two = (value, value) if isinstance(value, int) else tuple(value)
-    if len(two) != 2 or any(not isinstance(n, int) or isinstance(n, bool) or n < least for n in two):
+    if len(two) != 2 or any(type(n) is not int or n < least for n in two):
         op.fail(f"{what}={value!r} must be an integer of at least {least}, or two of them")
     return two
 

@@ -5,7 +5,7 @@ from minidecay.ops.base import Gradients, Op
 class BatchNorm(Op):
     """y = gamma (x - mean) / sqrt(var + eps) + beta, by the batch's own statistics
 
-    Ioffe and Szegedy 2015, algorithm 1. After forward, `mean` and the biased `var` (C,) can be read.
+    Ioffe and Szegedy 2015, algorithm 1. After forward, `mean` and the biased `var` can be read.
     """
 
     def __init__(self, eps: float = 1e-5) -> None:

@@ -5,7 +5,7 @@ from minidecay.ops.base import Gradients, Op
 
 
 class CrossEntropy(Op):
-    """loss[n] = -log softmax(logits[n])[labels[n]];  its gradient is softmax(logits) - one_hot(labels)"""
+    """loss[n] = -log softmax(logits[n])[labels[n]];  gx = softmax(logits) - one_hot(labels)"""
 
     def __init__(
         self, labels: Array, reduction: Literal["mean", "sum", "none"] = "mean"

@@ -30,7 +30,8 @@ class Linear(Op):
         if self.needs[0]:
             gx = device.reshape(device.matmul(rows, w, transpose_b=True), self.x_shape)
         if self.needs[1]:
-            gw = device.matmul(device.reshape(x, (-1, w.shape[0])), rows, transpose_a=True)
+            columns = device.reshape(x, (-1, w.shape[0]))
+            gw = device.matmul(columns, rows, transpose_a=True, out=self.homes[1])
         if self.has_bias:
             gb = device.sum(rows, 0)
         return gx, gw, gb

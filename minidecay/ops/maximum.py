@@ -3,7 +3,7 @@ from minidecay.ops.base import Gradients, Op, Operand, broadcast_shape, shape_of
 
 
 class Maximum(Op):
-    """y = max(a, b) elementwise; the gradient goes to the larger, half to each where they are equal"""
+    """y = max(a, b); the gradient goes to the larger, half to each where they are equal"""
 
     takes_integers = True
 

@@ -5,7 +5,7 @@ from minidecay.ops.base import Gradients, Op, normal_axes
 
 
 class Var(Op):
-    """y = sum of (x - mean)^2 over `axis`, divided by n - ddof;  dy/dx = 2 (x - mean) / (n - ddof)"""
+    """y = sum over `axis` of (x - mean)^2 / (n - ddof);  dy/dx = 2 (x - mean) / (n - ddof)"""
 
     def __init__(
         self, axis: int | Sequence[int] | None = None, keepdims: bool = False, ddof: int = 0

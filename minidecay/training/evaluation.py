@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minidecay import functions as F
-from minidecay.autograd import no_grad, tensor
+from minidecay.autograd import from_numpy, no_grad
 from minidecay.data import Split
 from minidecay.nn import Module
 
@@ -52,7 +52,7 @@ def evaluate(model: Module, split: Split, batch_size: int = 1000) -> Evaluation:
         with no_grad():
             for start in range(0, len(split), batch_size):
                 part = slice(start, start + batch_size)
-                out = model(tensor(split.images[part], device=device))
+                out = model(from_numpy(split.images[part], device))
                 losses.append(F.cross_entropy(out, split.labels[part], reduction="none").numpy())
                 logits.append(out.numpy())
     finally:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minidecay import functions as F
-from minidecay.autograd import tensor
+from minidecay.autograd import from_numpy
 from minidecay.data import Split, batches
 from minidecay.nn import Module
 from minidecay.optim import SGD
@@ -19,14 +19,14 @@ from minidecay.training.run_folder import LATEST, Checkpoint, RunFolder
 Record = dict[str, Any]
 
 
-class Diverged(ArithmeticError):
+class Diverged(ArithmeticError):  # noqa: N818 (a state, as in StopIteration)
     """The loss is not finite. `record` says where: its epoch, step, lr and loss."""
 
     def __init__(self, record: Record) -> None:
         self.record = record
         super().__init__(
-            "fit: the loss became {loss} in epoch {epoch}, step {step}, at lr {lr:g}; lower the rate "
-            "or warm it up (earlier epochs are recorded)".format(**record)
+            "fit: the loss became {loss} in epoch {epoch}, step {step}, at lr {lr:g}; lower the "
+            "rate or warm it up (earlier epochs are recorded)".format(**record)
         )
 
     def __reduce__(self) -> tuple[type["Diverged"], tuple[Record]]:
@@ -152,7 +152,7 @@ def _train_epoch(
     model.train()
     for step, (images, labels) in enumerate(batches(train, batch_size, rng)):
         optimizer.zero_grad()
-        loss = F.cross_entropy(model(tensor(images, device=device)), labels)
+        loss = F.cross_entropy(model(from_numpy(images, device)), labels)
         losses.append(float(loss.item()))
         if not math.isfinite(losses[-1]):
             where = {"epoch": epoch, "step": step, "lr": optimizer.lr, "loss": losses[-1]}
@@ -180,7 +180,7 @@ def _save(
 
 
 def _restore(checkpoint: Checkpoint, model: Module, optimizer: SGD) -> np.random.Generator:
-    """Put model and optimiser back where the checkpoint was taken; returns the batches' generator."""
+    """Put model and optimiser back where the checkpoint stood; returns the batches' generator."""
     arrays, state = checkpoint.arrays, checkpoint.state
     prefix = "model/"
     weights = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}

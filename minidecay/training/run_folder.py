@@ -28,7 +28,7 @@ from typing import Any, BinaryIO, Self
 from numpy.typing import NDArray
 
 from minidecay.training import files
-from minidecay.training.environment import environment
+from minidecay.training.provenance import environment
 
 CONFIG = "config.json"
 METRICS = "metrics.jsonl"

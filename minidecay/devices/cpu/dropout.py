@@ -11,4 +11,5 @@ def dropout(x: np.ndarray, p: float, key: tuple[int, int], counter: int) -> np.n
     """
     philox = np.random.Philox(key=key[0] + (key[1] << 64), counter=counter << 128)
     words = philox.random_raw(x.size).reshape(x.shape)
-    return x * (words >= np.uint64(int(p * 2.0**64))).astype(x.dtype) * x.dtype.type(1 / (1 - p))
+    kept = words >= np.uint64(int(p * 2.0**64))
+    return np.asarray(x * kept * x.dtype.type(1 / (1 - p)))

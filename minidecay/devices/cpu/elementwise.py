@@ -16,7 +16,7 @@ def relu(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
 
 
 def relu_grad(gy: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.multiply(gy, y > 0)
+    return np.asarray(gy * (y > 0))
 
 
 def finish(

@@ -15,8 +15,9 @@ def matmul(
     bias: np.ndarray | None = None,
     residual: np.ndarray | None = None,
     activation: Activation = None,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
     """activation(a @ b + bias + residual); a transpose is a view that BLAS reads as it is."""
     a = a.swapaxes(-1, -2) if transpose_a else a
     b = b.swapaxes(-1, -2) if transpose_b else b
-    return finish(np.asarray(a @ b), bias, residual, activation)
+    return finish(np.matmul(a, b, out=out), bias, residual, activation)

@@ -6,6 +6,9 @@ With n values a channel and x^ = (x - mean) / sqrt(var + eps):
     gx = gamma / sqrt(var + eps) * (gy - mean(gy) - x^ mean(gy x^))
 """
 
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
 
 from minidecay.devices.cpu.elementwise import finish
@@ -63,6 +66,11 @@ def batch_norm_inference(
 
 
 def _channel_mean(x: np.ndarray) -> np.ndarray:
-    # A product with a row of ones: BLAS sums columns up to 20x faster than x.mean(axis=0).
+    # A product with a row of shares: BLAS sums columns up to 20x faster than x.mean(axis=0).
     rows = x.reshape(-1, x.shape[-1])
-    return np.asarray(np.full(len(rows), 1 / len(rows), x.dtype) @ rows)
+    return np.asarray(_shares(len(rows), x.dtype) @ rows)
+
+
+@lru_cache(maxsize=16)
+def _shares(n: int, dtype: np.dtype[Any]) -> np.ndarray:
+    return np.full(n, 1 / n, dtype)

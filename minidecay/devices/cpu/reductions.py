@@ -8,11 +8,11 @@ from minidecay.devices.protocol import Axes
 
 
 def sum(x: np.ndarray, axis: Axes = None, keepdims: bool = False) -> np.ndarray:
-    return np.asarray(np.add.reduce(x, axis=axis, keepdims=keepdims))
+    return np.asarray(x.sum(axis=axis, keepdims=keepdims))
 
 
 def max(x: np.ndarray, axis: Axes = None, keepdims: bool = False) -> np.ndarray:
-    return np.asarray(np.maximum.reduce(x, axis=axis, keepdims=keepdims))
+    return np.asarray(x.max(axis=axis, keepdims=keepdims))
 
 
 def norm(x: np.ndarray) -> float:

@@ -35,7 +35,7 @@ def crop(padded: np.ndarray, padding: Pair) -> np.ndarray:
 
 
 def views(padded: np.ndarray, size: Pair, stride: Pair, out: Pair) -> Iterator[np.ndarray]:
-    """For each place (a, b) of the kernel, row by row: padded[:, a::stride, b::stride], cut to out."""
+    """For each place (a, b) of the kernel, row by row: padded[:, a::stride, b::stride], cut."""
     for a in range(size[0]):
         for b in range(size[1]):
             rows = slice(a, a + stride[0] * (out[0] - 1) + 1, stride[0])

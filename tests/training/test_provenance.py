@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minidecay.training.environment import environment, source_commit
+from minidecay.training.provenance import environment, source_commit
 
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from .split import FloatArray, Split, check_integer
+from minidecay.data.split import FloatArray, Split, check_integer
 
 Batch = tuple[FloatArray, NDArray[np.int64]]
 

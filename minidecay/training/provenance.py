@@ -69,6 +69,6 @@ def source_commit(package: Path) -> tuple[str | None, bool | None]:
 
 
 def _blas() -> str | None:
-    built = np.show_config(mode="dicts") or {}
+    built: dict[str, Any] = dict(np.show_config(mode="dicts"))
     blas = built.get("Build Dependencies", {}).get("blas", {})
     return " ".join(filter(None, (blas.get("name"), blas.get("version")))) or None
