@@ -209,8 +209,7 @@ def batch_norm(
     if not training:
         if running_mean is None or running_var is None:
             raise ValueError("batch_norm: inference needs running_mean and running_var")
-        inference = ops.BatchNormInference(running_mean.data, running_var.data, eps)
-        return apply(inference, x, gamma, beta)
+        return apply(ops.BatchNormInference(eps), x, gamma, beta, running_mean, running_var)
     op = ops.BatchNorm(eps)
     y = apply(op, x, gamma, beta)
     count = x.size // x.shape[-1]

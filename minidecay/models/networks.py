@@ -6,7 +6,6 @@ from itertools import pairwise
 import numpy as np
 
 from minidecay import nn
-from minidecay.nn.init import generator
 from minidecay.nn.layers import positive
 
 
@@ -36,7 +35,6 @@ def mlp(
         raise ValueError(f"mlp: widths {widths} must name inputs and outputs, as in mlp(4, 8, 3)")
     for width in widths:
         positive("mlp", width=width)
-    rng = generator(rng)
     layers: list[nn.Module] = [nn.Flatten()]
     for inputs, outputs in pairwise(widths[:-1]):
         layers.append(nn.Linear(inputs, outputs, rng=rng))
@@ -74,13 +72,14 @@ def small_cnn(
     (5, 10)
     """
     positive("small_cnn", channels=channels, size=size, classes=classes)
-    for width in (*widths, *([] if hidden is None else [hidden])):
+    if hidden is not None:
+        positive("small_cnn", hidden=hidden)
+    for width in widths:
         positive("small_cnn", width=width)
     if size >> len(widths) < 1:
         raise ValueError(
             f"small_cnn: size={size} cannot be halved {len(widths)} times; drop widths"
         )
-    rng = generator(rng)
     layers: list[nn.Module] = []
     for width in widths:
         convolution = nn.Conv2d(channels, width, 3, padding=1, bias=False, rng=rng)

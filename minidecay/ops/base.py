@@ -8,6 +8,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, ClassVar, NoReturn
 
+import numpy as np
+
 from minidecay.devices.protocol import Array, Device, Pair, Shape
 
 Operand = Any  # an Array, a Python number, or None for an optional input that was left out
@@ -86,12 +88,13 @@ def broadcast_shape(op: Op, *operands: Operand) -> Shape:
     return tuple(reversed(result))
 
 
-def pair(op: Op, value: int | Pair, what: str, least: int) -> Pair:
+def pair(op: Op, value: Any, what: str, least: int) -> Pair:
     """(height, width) from one integer or two."""
-    two = (value, value) if isinstance(value, int) else tuple(value)
-    if len(two) != 2 or any(type(n) is not int or n < least for n in two):
+    two = tuple(value) if isinstance(value, tuple | list) else (value, value)
+    whole = [int(n) for n in two if isinstance(n, int | np.integer) and not isinstance(n, bool)]
+    if len(two) != 2 or len(whole) != 2 or min(whole) < least:
         op.fail(f"{what}={value!r} must be an integer of at least {least}, or two of them")
-    return two
+    return whole[0], whole[1]
 
 
 def normal_axes(op: Op, axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:

@@ -4,18 +4,18 @@ from minidecay.ops.batch_norm import check_channels
 
 
 class BatchNormInference(Op):
-    """y = gamma (x - mean) / sqrt(var + eps) + beta, by given statistics (C,)"""
+    """y = gamma (x - mean) / sqrt(var + eps) + beta, by given statistics that get no gradient"""
 
-    def __init__(self, mean: Array, var: Array, eps: float = 1e-5) -> None:
-        self.mean, self.var, self.eps = mean, var, eps
+    def __init__(self, eps: float = 1e-5) -> None:
+        self.eps = eps
 
-    def check(self, x: Array, gamma: Array, beta: Array) -> None:
+    def check(self, x: Array, gamma: Array, beta: Array, mean: Array, var: Array) -> None:
         check_channels(self, x, gamma, beta)
-        check_channels(self, x, self.mean, self.var)
+        check_channels(self, x, mean, var)
 
-    def forward(self, x: Array, gamma: Array, beta: Array) -> Array:
-        self.save(x, gamma, self.mean, self.var)
-        return self.device.batch_norm_inference(x, gamma, beta, self.mean, self.var, self.eps)
+    def forward(self, x: Array, gamma: Array, beta: Array, mean: Array, var: Array) -> Array:
+        self.save(x, gamma, mean, var)
+        return self.device.batch_norm_inference(x, gamma, beta, mean, var, self.eps)
 
     def backward(self, gy: Array) -> Gradients:
         device, (x, gamma, mean, var) = self.device, self.saved
@@ -23,4 +23,5 @@ class BatchNormInference(Op):
         normal = device.mul(device.sub(x, mean), inverse)
         axes = tuple(range(x.ndim - 1))
         ggamma = device.sum(device.mul(gy, normal), axes)
-        return device.mul(gy, device.mul(gamma, inverse)), ggamma, device.sum(gy, axes)
+        gx = device.mul(gy, device.mul(gamma, inverse))
+        return gx, ggamma, device.sum(gy, axes), None, None

@@ -10,7 +10,10 @@ class Linear(Op):
             self.fail(f"w {w.shape} must have two axes, (inputs, outputs)")
         if x.ndim == 0 or x.shape[-1] != w.shape[0]:
             inputs = x.shape[-1] if x.ndim else "no"
-            self.fail(f"x {x.shape} has {inputs} features, w {w.shape} expects {w.shape[0]}")
+            self.fail(
+                f"x {x.shape} has {inputs} features, w {w.shape} expects {w.shape[0]}; "
+                "flatten x, or use another width"
+            )
         if bias is not None and bias.shape != w.shape[1:]:
             self.fail(f"bias {bias.shape} must have shape {w.shape[1:]} for w {w.shape}")
 

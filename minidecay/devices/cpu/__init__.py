@@ -1,9 +1,10 @@
 """The `cpu` device: NumPy, plainly. This class is the table of who does what."""
 
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
+from minidecay.devices import device as find_device
 from minidecay.devices.cpu import (
     arrays,
     convolution,
@@ -26,6 +27,9 @@ class Cpu:
 
     def __repr__(self) -> str:
         return "cpu"
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return find_device, ("cpu",)  # a copy from another process is this very device
 
     from_numpy = staticmethod(arrays.copy)
     asarray = staticmethod(np.asarray)
