@@ -29,7 +29,7 @@ def apply(op: Op, *operands: "Tensor | np.ndarray | int | float | None") -> "Ten
         TypeError: their dtypes differ, or are integers where the operation wants floats.
     """
     tensors = [x for x in operands if isinstance(x, Tensor)]
-    if len(tensors) < len(operands):
+    if len(tensors) < len(operands) or not tensors:
         operands, tensors = _adopt(op, operands, tensors)
     device = _agree(op, tensors)
     arrays = [x.data if isinstance(x, Tensor) else x for x in operands]

@@ -1,0 +1,129 @@
+"""What does not fit is refused with the operation, the shapes and the mend."""
+
+import numpy as np
+import pytest
+
+import minidecay as md
+
+
+def t(*shape, dtype=np.float32):
+    return md.tensor(np.ones(shape, dtype))
+
+
+REFUSED = {
+    "broadcast": (lambda: t(2, 3) + t(2, 4), r"add: shapes \(2, 3\) and \(2, 4\).*axis -1.*reshape"),
+    "where dtype": (lambda: md.where(np.ones(2), t(2), t(2)), r"where: the condition is float64"),
+    "where shape": (lambda: md.where(np.ones(3, bool), t(2), t(2)), "where: shapes"),
+    "axis": (lambda: t(2, 3).sum(axis=2), r"sum: axis=2 is out of range for 2 dimensions"),
+    "axis twice": (lambda: t(2, 3).sum(axis=(0, -2)), "names an axis twice"),
+    "empty mean": (lambda: t(0, 3).mean(), r"mean: an array of shape \(0, 3\) holds nothing"),
+    "empty max": (lambda: t(0, 3).max(), r"max: an axis of shape \(0, 3\) is empty"),
+    "variance": (lambda: t(1).var(ddof=1), "var: 1 values.*ddof=1"),
+    "reshape": (lambda: t(2, 3).reshape(4, -1), r"reshape: 6 elements of shape \(2, 3\)"),
+    "two guesses": (lambda: t(2, 3).reshape(-1, -1), "at most may be -1"),
+    "transpose": (lambda: t(2, 3).transpose(0), "must name each of the 2 axes"),
+    "join nothing": (lambda: md.concatenate([]), "hold no tensor"),
+    "join": (lambda: md.concatenate([t(2, 3), t(3, 2)]), r"concatenate: shapes \(2, 3\), \(3, 2\)"),
+    "stack": (lambda: md.stack([t(2), t(3)]), r"stack: shapes \(2,\), \(3,\) must be equal"),
+    "matmul": (lambda: t(2, 3) @ t(4, 2), r"matmul: shapes \(2, 3\) and \(4, 2\).*\(3\).*\(4\)"),
+    "matmul number": (lambda: t() @ t(2), "a single number has no rows"),
+    "matmul batch": (lambda: t(2, 3, 3) @ t(4, 3, 3), "batch axes do not broadcast"),
+    "linear": (lambda: md.linear(t(2, 3), t(4, 5)), r"x \(2, 3\) has 3 features.*expects 4"),
+    "linear weight": (lambda: md.linear(t(2, 3), t(3)), r"w \(3,\) must have two axes"),
+    "linear bias": (lambda: md.linear(t(2, 3), t(3, 5), t(4)), r"bias \(4,\) must have shape \(5,\)"),
+    "conv rank": (lambda: md.conv2d(t(8, 8, 3), t(3, 3, 3, 4)), r"must be \(N, H, W, C\)"),
+    "conv channels": (
+        lambda: md.conv2d(t(8, 32, 32, 3), t(3, 3, 4, 16)),
+        r"conv2d: x \(8, 32, 32, 3\) has 3 channels, w \(3, 3, 4, 16\) expects 4",
+    ),
+    "conv bias": (lambda: md.conv2d(t(1, 5, 5, 3), t(3, 3, 3, 4), t(3)), r"bias \(3,\)"),
+    "conv size": (lambda: md.conv2d(t(1, 2, 5, 3), t(3, 3, 3, 4)), "height 2, less than.*pad more"),
+    "conv stride": (lambda: md.conv2d(t(1, 5, 5, 3), t(3, 3, 3, 4), stride=0), "stride=0 must be"),
+    "conv pad": (lambda: md.conv2d(t(1, 5, 5, 3), t(3, 3, 3, 4), padding=1.5), "padding=1.5 must"),
+    "pool rank": (lambda: md.max_pool2d(t(4, 4), 2), r"max_pool2d: x \(4, 4\) must be"),
+    "pool size": (lambda: md.avg_pool2d(t(1, 2, 2, 1), 3), "smaller than the window"),
+    "pool padding": (lambda: md.max_pool2d(t(1, 4, 4, 1), 2, padding=2), "more than half"),
+    "global pool": (lambda: md.global_avg_pool2d(t(4, 4)), r"must be \(N, H, W, C\)"),
+    "norm shape": (lambda: md.batch_norm(t(4, 3), t(2), t(3)), r"gamma \(2,\).*must be \(\.\.\., C\)"),
+    "norm single": (lambda: md.batch_norm(t(1, 3), t(3), t(3)), "no variance.*larger batch"),
+    "norm inference": (
+        lambda: md.batch_norm(t(4, 3), t(3), t(3), training=False),
+        "needs running_mean and running_var",
+    ),
+    "dropout": (lambda: md.dropout(t(4), p=1.0), "dropout: p=1.0 must be at least 0 and less than 1"),
+    "softmax": (lambda: md.log_softmax(t()), "must have classes"),
+    "labels shape": (lambda: md.cross_entropy(t(4, 3), [0, 1]), r"labels \(2,\) \(N,\)"),
+    "labels dtype": (lambda: md.cross_entropy(t(2, 3), [0.0, 1.0]), "labels are float64"),
+    "labels range": (lambda: md.cross_entropy(t(2, 3), [0, 3]), "from 0 to 3, outside of 0 to 2"),
+    "labels below": (lambda: md.cross_entropy(t(2, 3), [-1, 1]), "from -1 to 1"),
+    "empty batch": (lambda: md.cross_entropy(t(0, 3), np.zeros(0, int)), "at least one example"),
+    "reduction": (lambda: md.cross_entropy(t(2, 3), [0, 1], "avg"), "reduction='avg' must be"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_does_not_fit_is_refused(name):
+    attempt, message = REFUSED[name]
+    with pytest.raises((ValueError, TypeError), match=message) as caught:
+        attempt()
+    assert "\n" not in str(caught.value)
+
+
+def test_dropout_draws_the_mask_of_its_key_and_counter():
+    x = md.tensor(np.ones((50, 40), np.float32), requires_grad=True)
+    y = md.dropout(x, 0.3, key=(1, 2), counter=5)
+    kept = y.numpy() > 0
+    assert 0.65 < kept.mean() < 0.75
+    np.testing.assert_allclose(y.numpy()[kept], 1 / 0.7, rtol=1e-6)
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad, y)  # of ones the gradient is the output
+    np.testing.assert_array_equal(md.dropout(x, 0.3, key=(1, 2), counter=5), y)
+    for other in ({"key": (1, 3), "counter": 5}, {"key": (1, 2), "counter": 6}):
+        assert (md.dropout(x, 0.3, **other).numpy() != y.numpy()).any()
+    assert md.dropout(x, 0.3, training=False) is x and md.dropout(x, 0.0) is x
+
+
+def test_at_their_corners_the_gradients_are_the_stated_ones():
+    x = md.tensor([-1.0, 0.0, 2.0], requires_grad=True)
+    for function, expected in ((md.relu, [0, 0, 1]), (md.abs, [-1, 0, 1])):
+        x.grad = None
+        function(x).sum().backward()
+        assert x.grad.numpy().tolist() == expected
+    a, b = (md.tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+    md.maximum(a, b).sum().backward()
+    assert a.grad.numpy().tolist() == b.grad.numpy().tolist() == [0.5, 0.5]
+    m = md.tensor([3.0, 3.0, 1.0], requires_grad=True)
+    m.max().backward()
+    assert m.grad.numpy().tolist() == [0.5, 0.5, 0.0]
+
+
+def test_powers_of_zero_have_finite_gradients():
+    x = md.tensor([0.0, 2.0], requires_grad=True)
+    (x**2).sum().backward()
+    assert x.grad.numpy().tolist() == [0.0, 4.0]
+    x.grad = None
+    (x**0).sum().backward()
+    assert x.grad.numpy().tolist() == [0.0, 0.0]
+    b = md.tensor([2.0, 2.0], requires_grad=True)
+    (x**b).sum().backward()
+    np.testing.assert_allclose(b.grad, [0.0, 4 * np.log(2)], rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("number", [2, 0.5, 0])
+def test_a_python_number_beside_a_tensor_takes_its_dtype(dtype, number):
+    x = md.tensor(np.array([1.5, 2.5], dtype), requires_grad=True)
+    made = [x + number, number - x, x * number, number / x, x**number, (number + 1) ** x]
+    made += [md.maximum(x, number), md.where(x > 2, x, number), -x, abs(x), x.mean(), x.var()]
+    for y in made:
+        x.grad = None
+        y.sum().backward()
+        assert y.dtype == x.grad.dtype == dtype and x.grad.shape == x.shape
+
+
+def test_logits_of_any_size_have_a_finite_loss():
+    logits = md.tensor([[1e4, -1e4], [0.0, 0.0]], requires_grad=True)
+    loss = md.cross_entropy(logits, md.tensor(np.array([1, 0])), "none")
+    np.testing.assert_allclose(loss, [2e4, np.log(2)], rtol=1e-6)
+    loss.sum().backward()
+    assert np.isfinite(logits.grad.numpy()).all()
