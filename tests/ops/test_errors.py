@@ -11,7 +11,10 @@ def t(*shape, dtype=np.float32):
 
 
 REFUSED = {
-    "broadcast": (lambda: t(2, 3) + t(2, 4), r"add: shapes \(2, 3\) and \(2, 4\).*axis -1.*reshape"),
+    "broadcast": (
+        lambda: t(2, 3) + t(2, 4),
+        r"add: shapes \(2, 3\) and \(2, 4\).*axis -1.*reshape",
+    ),
     "where dtype": (lambda: md.where(np.ones(2), t(2), t(2)), r"where: the condition is float64"),
     "where shape": (lambda: md.where(np.ones(3, bool), t(2), t(2)), "where: shapes"),
     "axis": (lambda: t(2, 3).sum(axis=2), r"sum: axis=2 is out of range for 2 dimensions"),
@@ -30,7 +33,10 @@ REFUSED = {
     "matmul batch": (lambda: t(2, 3, 3) @ t(4, 3, 3), "batch axes do not broadcast"),
     "linear": (lambda: md.linear(t(2, 3), t(4, 5)), r"x \(2, 3\) has 3 features.*expects 4"),
     "linear weight": (lambda: md.linear(t(2, 3), t(3)), r"w \(3,\) must have two axes"),
-    "linear bias": (lambda: md.linear(t(2, 3), t(3, 5), t(4)), r"bias \(4,\) must have shape \(5,\)"),
+    "linear bias": (
+        lambda: md.linear(t(2, 3), t(3, 5), t(4)),
+        r"bias \(4,\) must have shape \(5,\)",
+    ),
     "conv rank": (lambda: md.conv2d(t(8, 8, 3), t(3, 3, 3, 4)), r"must be \(N, H, W, C\)"),
     "conv channels": (
         lambda: md.conv2d(t(8, 32, 32, 3), t(3, 3, 4, 16)),
@@ -44,13 +50,19 @@ REFUSED = {
     "pool size": (lambda: md.avg_pool2d(t(1, 2, 2, 1), 3), "smaller than the window"),
     "pool padding": (lambda: md.max_pool2d(t(1, 4, 4, 1), 2, padding=2), "more than half"),
     "global pool": (lambda: md.global_avg_pool2d(t(4, 4)), r"must be \(N, H, W, C\)"),
-    "norm shape": (lambda: md.batch_norm(t(4, 3), t(2), t(3)), r"gamma \(2,\).*must be \(\.\.\., C\)"),
+    "norm shape": (
+        lambda: md.batch_norm(t(4, 3), t(2), t(3)),
+        r"gamma \(2,\).*must be \(\.\.\., C\)",
+    ),
     "norm single": (lambda: md.batch_norm(t(1, 3), t(3), t(3)), "no variance.*larger batch"),
     "norm inference": (
         lambda: md.batch_norm(t(4, 3), t(3), t(3), training=False),
         "needs running_mean and running_var",
     ),
-    "dropout": (lambda: md.dropout(t(4), p=1.0), "dropout: p=1.0 must be at least 0 and less than 1"),
+    "dropout": (
+        lambda: md.dropout(t(4), p=1.0),
+        "dropout: p=1.0 must be at least 0 and less than 1",
+    ),
     "softmax": (lambda: md.log_softmax(t()), "must have classes"),
     "labels shape": (lambda: md.cross_entropy(t(4, 3), [0, 1]), r"labels \(2,\) \(N,\)"),
     "labels dtype": (lambda: md.cross_entropy(t(2, 3), [0.0, 1.0]), "labels are float64"),

@@ -1,0 +1,36 @@
+"""What the README shows is what a reader gets."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+NUMBER = re.compile(r"\d+\.\d+")
+
+
+def block(mark: str) -> str:
+    """The fenced block that follows the comment <!-- mark -->."""
+    found = re.search(rf"<!-- {mark} -->\n```\w+\n(.*?)```", README, re.DOTALL)
+    assert found, f"README.md has no block marked {mark}"
+    return found[1]
+
+
+def test_the_twelve_lines_print_what_the_readme_says(capsys):
+    code = block("test: code")
+    assert sum(bool(line.strip()) for line in code.splitlines()) <= 14
+    exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+    printed, shown = capsys.readouterr().out, block("test: output")
+    assert NUMBER.sub("#", printed) == NUMBER.sub("#", shown)
+    # Another BLAS rounds differently, and training enlarges that: the story must be the same.
+    numbers = [[float(n) for n in NUMBER.findall(text)] for text in (printed, shown)]
+    assert numbers[0] == pytest.approx(numbers[1], abs=0.12)
+
+
+def test_every_path_that_the_readme_names_exists():
+    root = Path(__file__).parents[1]
+    named = re.findall(r"`((?:minidecay|examples|kernels|benchmarks|tests)/[\w/.]+)`", README)
+    named += re.findall(r"\]\(([\w/.]+)\)", README)
+    assert named
+    missing = [path for path in named if not (root / path).exists()]
+    assert not missing
