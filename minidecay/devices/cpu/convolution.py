@@ -24,11 +24,11 @@ def conv2d(
 ) -> np.ndarray:
     kh, kw, channels, filters = w.shape
     out = output_size(x.shape, (kh, kw), stride, padding)
-    y = np.zeros((len(x), *out, filters), x.dtype)
+    y = np.zeros((len(x) * out[0] * out[1], filters), x.dtype)
     places = w.reshape(kh * kw, channels, filters)
     for pixels, weights in zip(views(pad(x, padding), (kh, kw), stride, out), places, strict=True):
-        y += pixels @ weights
-    return finish(y, bias, residual, activation)
+        y += pixels.reshape(-1, channels) @ weights
+    return finish(y.reshape(len(x), *out, filters), bias, residual, activation)
 
 
 def conv2d_input_grad(
@@ -38,9 +38,9 @@ def conv2d_input_grad(
     (n, height, width, _), (ph, pw) = x_shape, padding
     padded = np.zeros((n, height + 2 * ph, width + 2 * pw, channels), gy.dtype)
     places = w.reshape(kh * kw, channels, filters)
-    out = (gy.shape[1], gy.shape[2])
+    gy_rows, out = gy.reshape(-1, filters), (gy.shape[1], gy.shape[2])
     for pixels, weights in zip(views(padded, (kh, kw), stride, out), places, strict=True):
-        pixels += gy @ weights.T
+        pixels += (gy_rows @ weights.T).reshape(pixels.shape)
     return crop(padded, padding)
 
 
@@ -49,8 +49,7 @@ def conv2d_weight_grad(
 ) -> np.ndarray:
     kh, kw, channels, filters = w_shape
     gw = np.empty((kh * kw, channels, filters), gy.dtype)
-    gy_rows = gy.reshape(-1, filters)
-    out = (gy.shape[1], gy.shape[2])
+    gy_rows, out = gy.reshape(-1, filters), (gy.shape[1], gy.shape[2])
     for place, pixels in enumerate(views(pad(x, padding), (kh, kw), stride, out)):
         gw[place] = pixels.reshape(-1, channels).T @ gy_rows
     return gw.reshape(w_shape)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minidecay.devices.cpu.elementwise import finish
+from minidecay.devices.cpu.elementwise import finish, spread
 from minidecay.devices.protocol import Activation
 
 
@@ -25,9 +25,9 @@ def batch_norm(
     activation: Activation = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     mean = _channel_mean(x)
-    centred = x - mean
+    centred = x - spread(mean, x)
     var = _channel_mean(np.square(centred))
-    y = np.multiply(centred, gamma / np.sqrt(var + eps), out=centred)
+    y = np.multiply(centred, spread(gamma / np.sqrt(var + eps), x), out=centred)
     return finish(y, beta, residual, activation), mean, var
 
 
@@ -40,12 +40,13 @@ def batch_norm_grad(
     eps: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     inverse = 1 / np.sqrt(var + eps)
-    normal = (x - mean) * inverse
+    normal = x - spread(mean, x)
+    normal *= spread(inverse, x)
     g_mean, g_normal_mean = _channel_mean(gy), _channel_mean(gy * normal)
-    gx = gy - g_mean
-    normal *= g_normal_mean
+    gx = gy - spread(g_mean, x)
+    normal *= spread(g_normal_mean, x)
     gx -= normal
-    gx *= gamma * inverse
+    gx *= spread(gamma * inverse, x)
     count = x.size // x.shape[-1]
     return gx, g_normal_mean * count, g_mean * count
 
@@ -62,7 +63,7 @@ def batch_norm_inference(
     activation: Activation = None,
 ) -> np.ndarray:
     scale = gamma / np.sqrt(var + eps)
-    return finish(x * scale, beta - mean * scale, residual, activation)
+    return finish(x * spread(scale, x), beta - mean * scale, residual, activation)
 
 
 def _channel_mean(x: np.ndarray) -> np.ndarray:
