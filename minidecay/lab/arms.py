@@ -15,7 +15,8 @@ from minidecay.lab.workers import epoch_done, run_tasks
 from minidecay.nn import Module
 from minidecay.optim import SGD, Schedule
 from minidecay.random import stream
-from minidecay.training import RunFolder, evaluate, fit
+from minidecay.training import RunFolder, RunFolderError, evaluate, fit
+from minidecay.training.files import BrokenFileError
 from minidecay.training.run_folder import Checkpoint
 
 Record: TypeAlias = dict[str, Any]
@@ -95,11 +96,11 @@ def train_arms(
 def train_seed(settings: Settings, seed: int, names: Sequence[str], folder: Path) -> Arms:
     """Train the named arms of one seed, each in a folder of its own inside `folder`."""
     arms = settings.arms()
-    forked_at = {arm.fork[1] for arm in arms.values() if arm.fork}
     data = settings.patterns(seed)  # drawn when it is first looked at
     trained: Arms = {}
     for name in names:
         arm, start = arms[name], None
+        forks = [other.fork for other in arms.values() if other.fork]
         config = {**dataclasses.asdict(settings), "seed": seed, "arm": name, "trained": repr(arm)}
         with RunFolder(folder / name, config, resume=True) as run:
             if run.finished:
@@ -108,7 +109,7 @@ def train_seed(settings: Settings, seed: int, names: Sequence[str], folder: Path
                 continue
             if arm.fork and run.load_checkpoint() is None:
                 parent, epoch = arm.fork
-                start = Checkpoint.read(folder / parent / f"checkpoint-epoch-{epoch}.npz")
+                start = _kept(folder / parent, epoch)
                 for record in trained[parent][:epoch]:
                     run.append(record)
             network = settings.network(seed)
@@ -124,13 +125,24 @@ def train_seed(settings: Settings, seed: int, names: Sequence[str], folder: Path
                 rng=stream(seed, "batches"),
                 run=run,
                 start=start,
-                keep=forked_at if not arm.fork else (),
+                keep={epoch for parent, epoch in forks if parent == name},
                 progress=False,
+                label=f"seed {seed}, {name}",
             ):
                 trained[name].append(record)
                 epoch_done()
             run.finish()
     return trained
+
+
+def _kept(parent: Path, epoch: int) -> Checkpoint:
+    """The checkpoint of an epoch that the finished run in `parent` kept, to fork from."""
+    try:
+        return Checkpoint.read(parent / f"checkpoint-epoch-{epoch}.npz")
+    except (OSError, BrokenFileError) as error:
+        raise RunFolderError(
+            f"{parent} cannot be forked from ({error}); remove that folder to train it again"
+        ) from error
 
 
 def seconds_an_epoch(settings: Settings) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 
 from minidecay.lab.arms import Arms, Settings, brief, seconds_an_epoch, train_arms
 from minidecay.lab.claims import Claim, describe
-from minidecay.lab.workers import cores, run_tasks
+from minidecay.lab.workers import WorkerDied, cores, run_tasks
 from minidecay.training import Diverged, RunFolder, RunFolderError, environment
 from minidecay.training.files import write_json
 
@@ -43,14 +43,14 @@ def main(experiment: Experiment, argv: Sequence[str] | None, prog: str | None) -
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     try:
         return run(experiment, settings, seeds, out, options.workers or cores(), options.resume)
-    except RunFolderError as error:
+    except (RunFolderError, OSError) as error:
         print(f"{p.prog}: error: {error}", file=sys.stderr)
         return 2
-    except Diverged as error:
+    except (Diverged, WorkerDied) as error:
         print(f"{p.prog}: {error}; the records so far are in {out}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"\n{p.prog}: interrupted; go on with --resume --out {out}", file=sys.stderr)
+        print(f"\n{p.prog}: interrupted; to go on add --resume --out {out}", file=sys.stderr)
         return 130
 
 
@@ -65,9 +65,12 @@ def run(
     """Train what is missing in `out`, then judge, write, draw and tell; 0 where all claims hold."""
     began = time.perf_counter()
     config = {"experiment": experiment.name, **dataclasses.asdict(settings), "seeds": list(seeds)}
+    records, picture = out / "results.json", out / f"{experiment.name}.png"
     with RunFolder(out, config, resume) as folder:
         if not folder.finished:
             epochs = len(seeds) * len(settings.arms()) * settings.epochs
+            begun_alone = [arm for arm in settings.arms().values() if arm.fork is None]
+            workers = min(workers, len(seeds) * len(begun_alone))
             (each,) = run_tasks(seconds_an_epoch, [(settings,)], 1)
             print(
                 f"{experiment.name} at scale {settings.scale}: {epochs} epochs, about "
@@ -77,10 +80,10 @@ def run(
         runs = train_arms(settings, seeds, out, workers, experiment.name)
         measured = {seed: experiment.measure(arms, settings) for seed, arms in runs.items()}
         verdicts = [claim.judge(measured) for claim in experiment.claims(settings)]
-        records, picture = out / "results.json", out / f"{experiment.name}.png"
-        write_json(records, results(config, runs, verdicts))
-        experiment.figure(runs, settings, picture)
-        folder.finish({"seconds": time.perf_counter() - began})
+        if not folder.finished:  # its records and their provenance stay as they were made
+            write_json(records, results(config, runs, verdicts))
+            experiment.figure(runs, settings, picture)
+            folder.finish({"seconds": time.perf_counter() - began})
     decisive = [verdict for verdict in verdicts if not verdict["finding"]]
     findings = [verdict for verdict in verdicts if verdict["finding"]]
     failed = [verdict["name"] for verdict in decisive if not verdict["passed"]]

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from queue import Empty
@@ -21,6 +22,10 @@ ONE_THREAD = {
 }
 
 _progress: Any = None  # in a worker: the queue on which it tells of epochs done
+
+
+class WorkerDied(RuntimeError):  # noqa: N818 (it is what happened)
+    """A worker process ended without a word."""
 
 
 def cores() -> int:
@@ -48,6 +53,9 @@ def run_tasks(
 
     The first task that fails raises its error here, and the others are stopped. Workers end when
     this process does, however it does.
+
+    Raises:
+        WorkerDied: a worker was killed.
     """
     from tqdm import tqdm
 
@@ -58,7 +66,8 @@ def run_tasks(
     with _environment(ONE_THREAD), bar:
         pool = ProcessPoolExecutor(min(workers, len(tasks)), context, _begin, begin)
         try:
-            futures = [pool.submit(function, *task) for task in tasks]
+            with _deaf_children():
+                futures = [pool.submit(function, *task) for task in tasks]
             waiting = set(futures)
             while waiting:
                 done, waiting = wait(waiting, timeout=0.2)
@@ -68,6 +77,10 @@ def run_tasks(
                     while True:
                         bar.update(progress.get_nowait())
             return [future.result() for future in futures]
+        except BrokenProcessPool as error:
+            raise WorkerDied(
+                "a worker process was killed, perhaps for want of memory; take fewer workers"
+            ) from error
         except BaseException:
             stop.set()
             raise
@@ -77,9 +90,12 @@ def run_tasks(
 
 def _begin(parent: int, progress: Any, stop: Any) -> None:
     """A worker's first act: leave Ctrl-C to the parent, and watch that it lives."""
+    from tqdm import tqdm
+
     global _progress
     _progress = progress
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    tqdm.set_lock(threading.RLock())  # its own is a semaphore, which os._exit would leave behind
 
     def watch() -> None:
         while os.getppid() == parent and not stop.is_set():
@@ -87,6 +103,19 @@ def _begin(parent: int, progress: Any, stop: Any) -> None:
         os._exit(1)  # files are renamed into place when they are whole, so nothing is torn
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Processes that are started meanwhile never hear Ctrl-C, not even before they could say so."""
+    if not hasattr(signal, "pthread_sigmask"):  # pragma: no cover (Windows)
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import numpy as np
 from minidecay import functions as F
 from minidecay.autograd import from_numpy, no_grad
 from minidecay.data import Split
+from minidecay.data.split import check_integer
 from minidecay.nn import Module
 
 
@@ -35,17 +36,18 @@ class Evaluation:
         return self._means(self.losses)
 
     def _means(self, values: np.ndarray) -> dict[str, float]:
-        subsets = {name: float(values[m].mean()) for name, m in self.split.subsets.items()}
-        return {**subsets, "all": float(values.mean())}
+        subsets = {name: values[mask] for name, mask in self.split.subsets.items()}
+        return {k: float(v.mean(dtype=np.float64)) for k, v in {**subsets, "all": values}.items()}
 
 
-def evaluate(model: Module, split: Split, batch_size: int = 1000) -> Evaluation:
-    """Run `model` in evaluation mode over all of `split`; the model's own mode is kept.
+def evaluate(model: Module, split: Split, batch_size: int = 500) -> Evaluation:
+    """Run `model` in evaluation mode over all of `split`; each of its modules keeps its own mode.
 
     Running statistics are used and dropout is off, so the result does not depend on `batch_size`
-    beyond rounding.
+    beyond rounding. ValueError where that is less than 1.
     """
-    was_training, device = model.training, model.device
+    batch_size = check_integer("evaluate: batch_size", batch_size, 1)
+    modes, device = [(module, module.training) for module in model.modules()], model.device
     losses, logits = [], []
     model.eval()
     try:
@@ -56,7 +58,8 @@ def evaluate(model: Module, split: Split, batch_size: int = 1000) -> Evaluation:
                 losses.append(F.cross_entropy(out, split.labels[part], reduction="none").numpy())
                 logits.append(out.numpy())
     finally:
-        model.train(was_training)
+        for module, training in modes:
+            module.training = training
     scores = np.concatenate(logits)
     return Evaluation(
         scores.argmax(axis=1), np.concatenate(losses), _margins(scores, split.labels), split

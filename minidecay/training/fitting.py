@@ -10,6 +10,7 @@ import numpy as np
 from minidecay import functions as F
 from minidecay.autograd import from_numpy
 from minidecay.data import Split, batches
+from minidecay.data.split import check_integer
 from minidecay.nn import Module
 from minidecay.optim import SGD
 from minidecay.random import generator_state, restore_generator
@@ -20,17 +21,20 @@ Record = dict[str, Any]
 
 
 class Diverged(ArithmeticError):  # noqa: N818 (a state, as in StopIteration)
-    """The loss is not finite. `record` says where: its epoch, step, lr and loss."""
+    """The loss is not finite. `record` says where: its epoch, step (from 0), lr and loss.
 
-    def __init__(self, record: Record) -> None:
-        self.record = record
+    A step as large as the epoch has steps means the loss over all training data after the epoch.
+    """
+
+    def __init__(self, record: Record, label: str = "") -> None:
+        self.record, self.label = record, label
         super().__init__(
-            "fit: the loss became {loss} in epoch {epoch}, step {step}, at lr {lr:g}; lower the "
-            "rate or warm it up (earlier epochs are recorded)".format(**record)
+            "{}: the loss became {loss} in epoch {epoch}, step {step}, at lr {lr:g}; lower the "
+            "rate or warm it up (earlier epochs are recorded)".format(label or "fit", **record)
         )
 
-    def __reduce__(self) -> tuple[type["Diverged"], tuple[Record]]:
-        return Diverged, (self.record,)  # so that it comes out of a worker process whole
+    def __reduce__(self) -> tuple[type["Diverged"], tuple[Record, str]]:
+        return Diverged, (self.record, self.label)  # so that it leaves a worker process whole
 
 
 def fit(
@@ -68,23 +72,26 @@ def fit(
         run: an open folder for the record, or None.
         start: a checkpoint to begin from, where `run` holds none of its own.
         keep: epochs whose checkpoint is kept beside the latest, as `epoch-<n>`.
-        per_example: have `run` keep every epoch's predictions and margins (`arrays.npz`).
+        per_example: have `run` keep every epoch's predictions and margins (`arrays.npz`); its
+            "epoch" says which epoch each row is of.
         progress: show a bar; by default where standard error is a terminal.
-        label: what the bar is called.
+        label: what the bar is called, and errors.
 
     Raises:
         ValueError: the sizes do not fit: no epochs, more examples a batch than there are, or an
-            optimiser that counts other epochs.
-        Diverged: the loss is not finite. What was recorded before stays.
+            optimiser that counts other epochs. Or there is no `run` for what is to be kept.
+        Diverged: the loss is not finite, in training or after it. What was recorded before stays.
     """
     from tqdm import tqdm
 
-    if epochs < 1:
-        raise ValueError(f"fit: epochs={epochs} must be at least 1")
-    if not 1 <= batch_size <= len(train):
-        raise ValueError(f"fit: batch_size={batch_size} must be in 1 to {len(train)}, the examples")
-    if per_example and run is None:
-        raise ValueError("fit: per_example=True needs a run to keep the arrays in")
+    epochs = check_integer("fit: epochs", epochs, 1)
+    batch_size = check_integer("fit: batch_size", batch_size, 1)
+    if batch_size > len(train):
+        raise ValueError(f"fit: batch_size {batch_size} exceeds {len(train)} examples; lower it")
+    if run is None and (per_example or keep):
+        raise ValueError("fit: keep and per_example want a folder to write into; pass run")
+    if run:
+        generator_state(rng)  # one that no checkpoint can hold fails now, not an epoch later
     steps = len(train) // batch_size
     if optimizer.steps_per_epoch is None:
         optimizer.steps_per_epoch = steps
@@ -111,10 +118,14 @@ def fit(
     ) as bar:
         for epoch in range(first, epochs + 1):
             began = time.perf_counter()
-            loss, grad_norm = _train_epoch(model, optimizer, train, batch_size, rng, epoch, bar)
-            trained = time.perf_counter()
-            on_train = evaluate(model, train)
-            on_test = evaluate(model, test) if test is not None else None
+            with np.errstate(over="ignore", invalid="ignore"):  # Diverged says it better
+                loss, grad_norm = _train_epoch(
+                    model, optimizer, train, batch_size, rng, epoch, bar, label
+                )
+                trained = time.perf_counter()
+                on_train = evaluate(model, train)
+                on_test = evaluate(model, test) if test is not None else None
+                _check_finite(on_train.loss()["all"], epoch, steps, optimizer.last_lr, label)
             record: Record = {
                 "epoch": epoch,
                 "lr": optimizer.last_lr,
@@ -130,7 +141,7 @@ def fit(
             record["examples_per_second"] = steps * batch_size / (trained - began)
             if run:
                 if examples:
-                    examples.add(on_train, on_test)
+                    examples.add(epoch, on_train, on_test)
                 run.append(record)
                 if epoch in keep:
                     _save(run, epoch, model, optimizer, rng, f"epoch-{epoch}")
@@ -146,6 +157,7 @@ def _train_epoch(
     rng: np.random.Generator,
     epoch: int,
     bar: Any,
+    label: str,
 ) -> tuple[float, float]:
     """One pass over the data: the mean loss, and the mean norm of the gradient."""
     losses, norms, device = [], [], model.device
@@ -154,14 +166,17 @@ def _train_epoch(
         optimizer.zero_grad()
         loss = F.cross_entropy(model(from_numpy(images, device)), labels)
         losses.append(float(loss.item()))
-        if not math.isfinite(losses[-1]):
-            where = {"epoch": epoch, "step": step, "lr": optimizer.lr, "loss": losses[-1]}
-            raise Diverged(where)
+        _check_finite(losses[-1], epoch, step, optimizer.lr, label)
         loss.backward()
         optimizer.step()
         norms.append(optimizer.grad_norm())
         bar.update()
     return float(np.mean(losses)), float(np.mean(norms))
+
+
+def _check_finite(loss: float, epoch: int, step: int, lr: float | None, label: str) -> None:
+    if not math.isfinite(loss):
+        raise Diverged({"epoch": epoch, "step": step, "lr": lr, "loss": loss}, label)
 
 
 def _save(
@@ -194,14 +209,17 @@ def _restore(checkpoint: Checkpoint, model: Module, optimizer: SGD) -> np.random
 class _Examples:
     """Every epoch's predictions and margins, (epochs, examples), kept in the run's arrays.npz."""
 
-    def __init__(self, run: RunFolder, epochs: int) -> None:
-        self.run = run
-        self.rows = {name: list(kept[:epochs]) for name, kept in run.load_arrays().items()}
+    def __init__(self, run: RunFolder, done: int) -> None:
+        self.run, kept = run, run.load_arrays()
+        whole = kept.get("epoch", np.empty(0)) <= done  # a killed run may have kept one more
+        self.rows = {name: list(rows[whole]) for name, rows in kept.items()}
 
-    def add(self, train: Evaluation, test: Evaluation | None) -> None:
+    def add(self, epoch: int, train: Evaluation, test: Evaluation | None) -> None:
+        new: dict[str, Any] = {"epoch": epoch}
         for split, seen in (("train", train), ("test", test)):
             if seen is not None:
-                predictions = seen.predictions.astype(np.int16)
-                self.rows.setdefault(f"{split}_predictions", []).append(predictions)
-                self.rows.setdefault(f"{split}_margins", []).append(seen.margins)
+                new[f"{split}_predictions"] = seen.predictions.astype(np.int16)
+                new[f"{split}_margins"] = seen.margins
+        for name, row in new.items():
+            self.rows.setdefault(name, []).append(row)
         self.run.save_arrays(**{name: np.stack(rows) for name, rows in self.rows.items()})

@@ -1,0 +1,1 @@
+"""How fast minidecay is, held against torch: what is timed, how, and two ways to run it."""

@@ -1,0 +1,153 @@
+"""The other side: torch eager as one writes it for a CPU, channels_last and with the fused SGD.
+
+Needs torch; `cases.py` imports this only when a case is to be held against it.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+import minidecay as md
+from benchmarks.cases import Arrays, Batch, Step
+
+IMAGES, WEIGHTS = (0, 3, 1, 2), (3, 2, 0, 1)  # NHWC to NCHW, HWIO to OIHW
+
+
+class FlattenImages(torch.nn.Module):
+    """Flatten in our order, NHWC, which for channels_last memory is a view."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.permute(0, 2, 3, 1).flatten(1)
+
+
+def training_step(
+    model: md.nn.Sequential,
+    batches: Iterator[Batch],
+    lr: float,
+    momentum: float,
+    weight_decay: float,
+) -> Step:
+    """The training step of `model`'s twin on the same batches."""
+    network = twin(model)
+    optimizer = sgd(network.parameters(), lr=lr, momentum=momentum, weight_decay=weight_decay)
+
+    def step() -> float:
+        images, labels = next(batches)
+        x = torch.from_numpy(images)
+        if x.ndim == 4:
+            x = x.permute(IMAGES)  # a view, and channels_last as it is
+        optimizer.zero_grad(set_to_none=True)
+        loss = torch.nn.functional.cross_entropy(network(x), torch.from_numpy(labels))
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return step
+
+
+def operation(function: Callable[..., Any], arrays: Arrays, gy: np.ndarray) -> Step:
+    """`function(torch, ...)` and its gradients, the results seen in our layouts."""
+    orders = [_order(name, array.ndim) for name, array in arrays.items()]
+    leaves = [
+        _to_torch(array, order).requires_grad_()
+        for array, order in zip(arrays.values(), orders, strict=True)
+    ]
+    gradient = _to_torch(gy, _order("y", gy.ndim))
+    back = [np.argsort(order).tolist() for order in (_order("y", gy.ndim), *orders)]
+
+    def step() -> list[torch.Tensor]:
+        for leaf in leaves:
+            leaf.grad = None
+        y = function(torch, *leaves)
+        y.backward(gradient)
+        results = [y.detach(), *(leaf.grad for leaf in leaves if leaf.grad is not None)]
+        return [result.permute(order) for result, order in zip(results, back, strict=True)]
+
+    return step
+
+
+def twin(model: md.nn.Sequential) -> torch.nn.Sequential:
+    """`model` in torch, with its weights, in channels_last.
+
+    Raises:
+        TypeError: it has a layer that this file does not know yet.
+    """
+    layers = [layer for _, layer in model.children()]
+    if isinstance(layers[0], md.nn.Flatten):  # our batches are flat before they get there
+        del layers[0]
+    network = torch.nn.Sequential(*map(_layer, layers))
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def sgd(parameters: Iterator[torch.nn.Parameter], **settings: float) -> torch.optim.SGD:
+    """The fused SGD; a torch that has none for the CPU (before 2.4) gives its plain one."""
+    kept = list(parameters)
+    try:
+        return torch.optim.SGD(kept, fused=True, **settings)
+    except (TypeError, RuntimeError):
+        return torch.optim.SGD(kept, **settings)
+
+
+def report() -> dict[str, Any]:
+    """The torch in use: version, threads, instruction set, and what these cases ask of it."""
+    fused = sgd(iter([torch.nn.Parameter(torch.zeros(1))]), lr=0.1).defaults.get("fused")
+    return {
+        "version": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "mkl": torch.backends.mkl.is_available(),
+        "onednn": torch.backends.mkldnn.is_available(),
+        "fused_sgd": bool(fused),
+    }
+
+
+def _layer(layer: md.nn.Module) -> torch.nn.Module:
+    copy: torch.nn.Module
+    match layer:
+        case md.nn.Linear(weight=weight, bias=bias):
+            copy = torch.nn.Linear(*weight.shape, bias=bias is not None)
+            _fill(copy.weight, weight, (1, 0))
+        case md.nn.Conv2d(weight=weight, bias=bias):
+            kh, kw, channels, filters = weight.shape
+            copy = torch.nn.Conv2d(
+                channels, filters, (kh, kw), layer.stride, layer.padding, bias=bias is not None
+            )
+            _fill(copy.weight, weight, WEIGHTS)
+        case md.nn.BatchNorm1d(weight=weight, bias=bias):
+            copy = torch.nn.BatchNorm1d(weight.size, layer.eps, layer.momentum)
+            _fill(copy.weight, weight, (0,))
+        case md.nn.BatchNorm2d(weight=weight, bias=bias):
+            copy = torch.nn.BatchNorm2d(weight.size, layer.eps, layer.momentum)
+            _fill(copy.weight, weight, (0,))
+        case md.nn.ReLU():
+            return torch.nn.ReLU(inplace=True)
+        case md.nn.MaxPool2d():
+            return torch.nn.MaxPool2d(layer.size, layer.stride, layer.padding)
+        case md.nn.Flatten():
+            return FlattenImages()
+        case _:
+            raise TypeError(f"{type(layer).__name__} has no twin in torch_side.py; add it there")
+    if bias is not None:
+        _fill(copy.bias, bias, (0,))
+    return copy
+
+
+def _fill(parameter: torch.Tensor, value: md.Tensor, order: tuple[int, ...]) -> None:
+    with torch.no_grad():
+        parameter.copy_(_to_torch(value.numpy(), order))
+
+
+def _order(name: str, ndim: int) -> tuple[int, ...]:
+    if ndim < 4:
+        return tuple(range(ndim))
+    return WEIGHTS if name == "w" else IMAGES
+
+
+def _to_torch(array: np.ndarray, order: tuple[int, ...]) -> torch.Tensor:
+    """A copy with its axes in torch's order; images and convolution weights in channels_last."""
+    copy = torch.tensor(array).permute(order)
+    if copy.ndim == 4:
+        return copy.contiguous(memory_format=torch.channels_last)
+    return copy.contiguous()
