@@ -79,7 +79,7 @@ def operation(
     function: Callable[..., md.Tensor],
     in_torch: Callable[..., Any],
 ) -> Case:
-    """`function(x, ...)` and the gradients of all its inputs; `in_torch(torch, x, ...)` is its twin.
+    """`function(x, ...)` and the gradients of its inputs; `in_torch(torch, x, ...)` is its twin.
 
     Inputs come in the order of `shapes`. Torch gets them in its layouts: a 4-dimensional "w" is a
     convolution's weights, any other 4-dimensional input is images.

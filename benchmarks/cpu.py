@@ -64,21 +64,21 @@ def describe(report: Mapping[str, Any]) -> str:
         if some := [result for result in results if result["kind"] == kind]:
             blocks.append(_table(kind, some))
     notes = [
-        f"Milliseconds a step and ratios are medians of {rounds} rounds, and in brackets their 10th "
-        "and 90th\npercentiles; a ratio is torch's time over minidecay's in the same round: above 1 "
+        f"Milliseconds a step and ratios are medians of {rounds} rounds, in brackets their 10th and "
+        "90th\npercentiles; a ratio is torch's time over minidecay's in the same round: above 1 "
         "minidecay is faster."
     ]
     for result in results:
         if not result["agrees"]:
             notes.append(
-                f"{result['name']}: the two sides differ by {result['difference']:.1e} in the first "
+                f"{result['name']}: the sides differ by {result['difference']:.1e} in the first "
                 f"{CHECKED_STEPS} steps, more than {TOLERANCE:g}; not timed."
             )
     disturbed = [r["busy"] for r in results if r["agrees"] and r["busy"] < BUSY]
     if report["threads"] == 1 and disturbed:
         notes.append(
-            f"DISTURBED: in {len(disturbed)} cases this process had its core for less than {BUSY:.0%} "
-            f"of the time, once for {min(disturbed):.0%}. Do not quote these times."
+            f"DISTURBED: in {len(disturbed)} cases this process had its core for less than "
+            f"{BUSY:.0%} of the time, once for {min(disturbed):.0%}. Do not quote these times."
         )
     return "\n\n".join([*blocks, "\n".join(notes)]) + "\n"
 

@@ -78,7 +78,7 @@ def compare(case: Case, rounds: int, threads: int = 1) -> dict[str, Any]:
 
 
 def difference(ours: Step, theirs: Step) -> float:
-    """The largest ‖ours - theirs‖ / ‖theirs‖ of any output in the first steps; NaN if one is NaN."""
+    """The largest ‖ours - theirs‖ / ‖theirs‖ of any output in the first steps; NaN if any is."""
     found = []
     for _ in range(CHECKED_STEPS):
         for a, b in zip(_outputs(ours()), _outputs(theirs()), strict=True):

@@ -138,6 +138,7 @@ class Operators:
     def astype(self, dtype: Any) -> "Tensor":
         """The same values in another dtype; gradients come back in this one's."""
         return self._apply(ops.Astype(dtype), self)
+
     # -- in place --------------------------------------------------------------------------------
     def __iadd__(self, other: TensorLike) -> Self:
         self[...] = self.detach() + other

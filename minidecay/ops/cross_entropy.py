@@ -7,9 +7,7 @@ from minidecay.ops.base import Gradients, Op
 class CrossEntropy(Op):
     """loss[n] = -log softmax(logits[n])[labels[n]];  gx = softmax(logits) - one_hot(labels)"""
 
-    def __init__(
-        self, labels: Array, reduction: Literal["mean", "sum", "none"] = "mean"
-    ) -> None:
+    def __init__(self, labels: Array, reduction: Literal["mean", "sum", "none"] = "mean") -> None:
         if reduction not in ("mean", "sum", "none"):
             self.fail(f"reduction={reduction!r} must be 'mean', 'sum' or 'none'")
         self.labels, self.reduction = labels, reduction

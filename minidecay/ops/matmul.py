@@ -31,8 +31,8 @@ class Matmul(Op):
         y = self.device.matmul(a, b)
         self.matrix_shape = y.shape
         a_shape, b_shape = self.shapes
-        shape = y.shape[:-2] + y.shape[-2:-1] * (len(a_shape) > 1) + y.shape[-1:] * (
-            len(b_shape) > 1
+        shape = (
+            y.shape[:-2] + y.shape[-2:-1] * (len(a_shape) > 1) + y.shape[-1:] * (len(b_shape) > 1)
         )
         return y if shape == y.shape else reshape(y, shape)
 

@@ -61,9 +61,7 @@ def subset_accuracy(
             for axes in (accuracy, rate):
                 axes.axvline(mark + 0.5, color="0.35", linestyle="--", linewidth=0.9)
         rates = [record["lr"] for record in runs[0]]
-        rate.step(
-            np.arange(len(rates) + 1) + 0.5, [*rates, rates[-1]], where="post", color="0.15"
-        )
+        rate.step(np.arange(len(rates) + 1) + 0.5, [*rates, rates[-1]], where="post", color="0.15")
         rate.set_yscale("log")
         accuracy.set(title=title, ylim=(-0.02, 1.03), xlim=(0.5, len(epochs) + 0.5))
         rate.set_xlabel("epoch")

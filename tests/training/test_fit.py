@@ -165,17 +165,18 @@ def test_a_run_interrupted_at_any_step_ends_as_one_that_was_not(tmp_path, step):
         assert timeless(run.records()) == whole[2]
 
 
-def test_a_run_interrupted_between_a_record_and_its_checkpoint_loses_that_epoch_alone(
-    tmp_path, monkeypatch
+@pytest.mark.parametrize("before", ["append", "save_checkpoint"])
+def test_a_run_interrupted_as_it_writes_an_epoch_down_loses_that_epoch_alone(
+    tmp_path, monkeypatch, before
 ):
     with RunFolder(tmp_path, {}) as run:
         *_, epochs = training(run=run)
         next(epochs)
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(run, "save_checkpoint", interrupted)
+            patch.setattr(run, before, interrupted)
             next(epochs)
     with RunFolder(tmp_path, {}, resume=True) as run:
-        assert len(run.records()) == 1
+        assert len(run.records()) == run.load_checkpoint().epoch == 1
         assert trained(run=run) == trained()
 
 

@@ -12,9 +12,7 @@ def log_softmax_grad(gy: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.asarray(gy - np.exp(y) * gy.sum(axis=-1, keepdims=True))
 
 
-def softmax_cross_entropy(
-    logits: np.ndarray, labels: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def softmax_cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     shifted = logits - logits.max(axis=-1, keepdims=True)
     exp = np.exp(shifted)
     total = exp.sum(axis=-1, keepdims=True)

@@ -14,9 +14,7 @@ from minidecay.devices.protocol import Pair, Shape
 
 def output_size(x_shape: Shape, size: Pair, stride: Pair, padding: Pair) -> Pair:
     """(OH, OW), with OH = (H + 2 padding - kh) // stride + 1."""
-    height, width = (
-        (x_shape[1 + i] + 2 * padding[i] - size[i]) // stride[i] + 1 for i in range(2)
-    )
+    height, width = ((x_shape[1 + i] + 2 * padding[i] - size[i]) // stride[i] + 1 for i in range(2))
     return height, width
 
 
