@@ -64,7 +64,7 @@ def describe(report: Mapping[str, Any]) -> str:
         if some := [result for result in results if result["kind"] == kind]:
             blocks.append(_table(kind, some))
     notes = [
-        f"Milliseconds a step and ratios are medians of {rounds} rounds, in brackets their 10th and "
+        f"Milliseconds a step and ratios are medians of {rounds} rounds, bracketed their 10th and "
         "90th\npercentiles; a ratio is torch's time over minidecay's in the same round: above 1 "
         "minidecay is faster."
     ]
