@@ -25,8 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Print the tables; 0, or 1 where the two sides of a case disagree or measuring fails."""
     p = parser()
     options = p.parse_args(argv)
-    if options.json and not options.json.absolute().parent.is_dir():
-        p.error(f"--json {options.json}: there is no such folder; make it first")
+    if options.json and not os.access(options.json.absolute().parent, os.W_OK):
+        p.error(f"--json {options.json}: its folder is missing or not writable; make it first")
     reports = []
     try:
         for threads in options.threads:
@@ -64,44 +64,44 @@ def describe(report: Mapping[str, Any]) -> str:
         if some := [result for result in results if result["kind"] == kind]:
             blocks.append(_table(kind, some))
     notes = [
-        f"Milliseconds a step and ratios are medians of {rounds} rounds, bracketed their 10th and "
-        "90th\npercentiles; a ratio is torch's time over minidecay's in the same round: above 1 "
-        "minidecay is faster."
+        f"Milliseconds a step and ratios are medians of {rounds} rounds, in brackets their 10th "
+        "and 90th\npercentiles. A ratio is torch's time over minidecay's in the same round: above "
+        "1 minidecay is faster."
     ]
     for result in results:
         if not result["agrees"]:
             notes.append(
-                f"{result['name']}: the sides differ by {result['difference']:.1e} in the first "
-                f"{CHECKED_STEPS} steps, more than {TOLERANCE:g}; not timed."
+                f"{result['name']}: the two sides differ by {result['difference']:.1e} within the "
+                f"first {CHECKED_STEPS} steps,\nmore than {TOLERANCE:g}; not timed."
             )
     disturbed = [r["busy"] for r in results if r["agrees"] and r["busy"] < BUSY]
     if report["threads"] == 1 and disturbed:
         notes.append(
-            f"DISTURBED: in {len(disturbed)} cases this process had its core for less than "
-            f"{BUSY:.0%} of the time, once for {min(disturbed):.0%}. Do not quote these times."
+            f"DISTURBED: during {len(disturbed)} cases this process had its core less than "
+            f"{BUSY:.0%} of the time, at\nworst {min(disturbed):.0%}. Do not quote these times."
         )
-    return "\n\n".join([*blocks, "\n".join(notes)]) + "\n"
+    return "\n\n".join([*blocks, *notes]) + "\n"
 
 
 def _environment(found: Mapping[str, Any], threads: int) -> str:
-    blas = found["blas_in_use"] or {
-        "internal_api": found["blas"],
-        "architecture": "an architecture that threadpoolctl, if installed, would know",
-    }
+    blas = found["blas_in_use"] or {"internal_api": found["blas"]}
     library = " ".join(filter(None, (blas["internal_api"], blas.get("version"))))
+    architecture = blas.get("architecture") or "an unknown architecture (threadpoolctl tells some)"
     commit = (
         found["commit"][:12] + ", changed since" * found["dirty"] if found["commit"] else "none"
     )
-    variables = {"OPENBLAS_CORETYPE": "(not set)"} | found["variables"]
+    variables = [f"{name}={value}" for name, value in found["variables"].items()]
+    if "OPENBLAS_CORETYPE" not in found["variables"]:
+        variables.insert(0, "OPENBLAS_CORETYPE not set")
     load = "unknown" if found["load"] is None else f"{found['load']:.2f}"
     lines = {
         "minidecay": f"{found['minidecay']}, commit {commit}; {found['date']}",
         "processor": f"{found['cpu']}, {found['cores']} cores, load before the start {load}",
         "platform": f"{found['platform']}, Python {found['python']}",
-        "NumPy": f"{found['numpy']}, {library} for {blas['architecture']}, "
-        f"{blas.get('num_threads', threads)} threads",
+        "NumPy": f"{found['numpy']}, {library} for {architecture}, "
+        f"{_threads(blas.get('num_threads', threads))}",
         "torch": _torch(found["torch"]),
-        "variables": ", ".join(f"{name}={value}" for name, value in variables.items()),
+        "variables": ", ".join(variables),
     }
     return "\n".join(f"{name:9}  {line}" for name, line in lines.items())
 
@@ -112,7 +112,11 @@ def _torch(found: Mapping[str, Any] | None) -> str:
     libraries = [name for name in ("MKL", "oneDNN") if found[name.lower()]]
     sgd = "fused SGD" if found["fused_sgd"] else "plain SGD (a newer torch has a fused one)"
     parts = [found["version"], "eager", found["instructions"], *libraries, sgd, "channels_last"]
-    return ", ".join([*parts, f"{found['threads']} threads"])
+    return ", ".join([*parts, _threads(found["threads"])])
+
+
+def _threads(count: int) -> str:
+    return f"{count} thread" + "s" * (count > 1)
 
 
 def _table(kind: str, results: Sequence[Mapping[str, Any]]) -> str:

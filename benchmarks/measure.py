@@ -27,7 +27,8 @@ from minidecay.training import environment
 CHECKED_STEPS = 10
 TOLERANCE = 1e-4  # relative, of every loss or array in each of the checked steps
 ROUND_SECONDS = 0.02  # at least this long is each side's turn in a round
-SETTLE_SECONDS = 0.05  # a library's idle threads spin for some 30 ms before they sleep
+SETTLE_SECONDS = 0.1  # with threads: a library's idle ones spin for some 30 ms before they sleep
+UNDISTURBED = 0.95  # the share of its cores that a measurement must have had
 _MATTERS = re.compile(
     "(OPENBLAS|OMP|GOMP|KMP|MKL|BLIS|VECLIB|ONEDNN|DNNL|ATEN|MALLOC)_|NPY_|GLIBC_TUN|LD_PRELOAD"
 )
@@ -37,14 +38,14 @@ def compare(case: Case, rounds: int, threads: int = 1) -> dict[str, Any]:
     """Measure both sides of `case` in alternating turns; without torch, ours alone.
 
     A round gives each side one turn of `steps` steps, at least `ROUND_SECONDS` long, and the next
-    round changes who goes first. Each turn begins with a step that is not timed.
+    round changes who goes first. A turn begins with a step that is not timed; where there are
+    several threads it begins with a pause, as the other side's still spin on the cores.
 
     Returns:
         "name" and "kind"; "agrees", and "difference", the largest relative one of the first
         `CHECKED_STEPS` steps (None without torch). Unless they disagree, also "steps"; "seconds" a
         step, by side; "ratio", torch's seconds over ours in the same round (None without torch);
-        "busy", the CPU time of the process over the time that passed. Seconds and ratio are dicts
-        of "median", "p10", "p90" and the "rounds" themselves.
+        and "disturbed". Seconds and ratio are dicts of "median", "p10", "p90" and "rounds".
     """
     result: dict[str, Any] = {"name": case.name, "kind": case.kind}
     result |= {"agrees": True, "difference": None}
@@ -59,22 +60,20 @@ def compare(case: Case, rounds: int, threads: int = 1) -> dict[str, Any]:
         result["agrees"] = result["difference"] <= TOLERANCE  # False where it is NaN
         if not result["agrees"]:
             return result
-    steps = _steps_a_turn(list(sides.values()))
+    steps = _steps_a_turn(list(sides.values()), threads)
     seconds: dict[str, list[float]] = {side: [] for side in sides}
     gc.collect()
-    wall, cpu = time.perf_counter(), time.process_time()
+    before = _clocks()
     for number in range(rounds):
         for side in list(sides)[:: -1 if number % 2 else 1]:
-            if threads > 1:
-                time.sleep(SETTLE_SECONDS)
-            seconds[side].append(_turn(sides[side], steps) / steps)
-    busy = (time.process_time() - cpu) / (time.perf_counter() - wall)
+            seconds[side].append(_turn(sides[side], steps, threads) / steps)
+    disturbed = _disturbed(before, _clocks(), threads)
     ratio = None
     if "torch" in sides:
         pairs = zip(seconds["torch"], seconds["minidecay"], strict=True)
         ratio = _spread([theirs / ours for theirs, ours in pairs])
     spreads = {side: _spread(values) for side, values in seconds.items()}
-    return {**result, "steps": steps, "seconds": spreads, "ratio": ratio, "busy": busy}
+    return {**result, "steps": steps, "seconds": spreads, "ratio": ratio, "disturbed": disturbed}
 
 
 def difference(ours: Step, theirs: Step) -> float:
@@ -90,9 +89,9 @@ def difference(ours: Step, theirs: Step) -> float:
 
 def report(threads: int, rounds: int, names: Sequence[str]) -> dict[str, Any]:
     """Measure the named cases in this process, which was started with `threads` BLAS threads."""
+    variables = {name: value for name, value in sorted(os.environ.items()) if _MATTERS.match(name)}
     machine = {**environment(), "cpu": cpu_model(), "cores": cores(), "load": _load()}
-    machine["blas_in_use"] = blas_in_use()  # before torch loads its own
-    machine["variables"] = {k: v for k, v in sorted(os.environ.items()) if _MATTERS.match(k)}
+    machine |= {"variables": variables, "blas_in_use": blas_in_use()}  # before torch loads its own
     machine["torch"] = use_torch(threads)
     chosen = [case for case in CASES if case.name in names]
     bar = tqdm(chosen, desc=f"threads: {threads}", unit="case", disable=None, leave=False)
@@ -118,7 +117,7 @@ def blas_in_use() -> dict[str, Any] | None:
     Its "architecture" is the processor that OpenBLAS computes for.
     """
     try:
-        from threadpoolctl import threadpool_info
+        from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
     except ImportError:
         return None
     found = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
@@ -141,15 +140,17 @@ def _outputs(value: Any) -> list[np.ndarray]:
     return [np.asarray(each) for each in (value if isinstance(value, Sequence) else [value])]
 
 
-def _steps_a_turn(sides: Sequence[Step]) -> int:
+def _steps_a_turn(sides: Sequence[Step], threads: int) -> int:
     """The power of two of steps that takes even the faster side `ROUND_SECONDS`; warms both up."""
     steps = 1
-    while min([_turn(side, steps) for side in sides]) < ROUND_SECONDS:
+    while min([_turn(side, steps, threads) for side in sides]) < ROUND_SECONDS:
         steps *= 2
     return steps
 
 
-def _turn(step: Step, steps: int) -> float:
+def _turn(step: Step, steps: int, threads: int) -> float:
+    if threads > 1:
+        time.sleep(SETTLE_SECONDS)
     step()  # brings back into the caches what the other side pushed out
     began = time.perf_counter()
     for _ in range(steps):
@@ -160,6 +161,32 @@ def _turn(step: Step, steps: int) -> float:
 def _spread(values: list[float]) -> dict[str, Any]:
     p10, median, p90 = (float(np.percentile(values, q)) for q in (10, 50, 90))
     return {"median": median, "p10": p10, "p90": p90, "rounds": values}
+
+
+def _clocks() -> tuple[float, float, float | None]:
+    """Seconds: those that passed, of this process's CPU time, of everybody's (Linux)."""
+    everybody, listed = None, Path("/proc/stat")
+    if listed.exists():
+        user, nice, system, _idle, _waiting, *rest = map(int, listed.read_text().split()[1:9])
+        everybody = (user + nice + system + sum(rest)) / os.sysconf("SC_CLK_TCK")
+    return time.perf_counter(), time.process_time(), everybody
+
+
+def _disturbed(before: _Clocks, after: _Clocks, threads: int) -> bool | None:
+    """Whether other work took cores that the measurement needed; None where that is not known.
+
+    One thread that is not disturbed has a core all the time. Several threads wait for each other
+    as well, so there the other processes are looked at: they must leave that many cores free.
+    """
+    wall, own, everybody = (
+        None if x is None or y is None else y - x for x, y in zip(before, after, strict=True)
+    )
+    assert wall is not None and own is not None
+    if threads == 1:
+        return own / wall < UNDISTURBED
+    if everybody is None:
+        return None
+    return (os.cpu_count() or 1) - (everybody - own) / wall < UNDISTURBED * threads
 
 
 def _load() -> float | None:

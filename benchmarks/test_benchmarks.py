@@ -4,24 +4,27 @@ The statistics that pytest-benchmark shows, saves and compares are minidecay's. 
 what torch took in alternating turns, and the ratio. One thread each; no time is asserted.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
 pytest.importorskip("pytest_benchmark", reason='pip install -e ".[bench]"')
 threadpoolctl = pytest.importorskip("threadpoolctl", reason='pip install -e ".[bench]"')
 
-from benchmarks.cases import CASES  # noqa: E402
+from benchmarks.cases import CASES, Case  # noqa: E402
 from benchmarks.measure import blas_in_use, compare, cpu_model, use_torch  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def libraries():
+def libraries() -> Iterator[dict[str, Any]]:
     blas, torch = blas_in_use(), use_torch(1)
     with threadpoolctl.threadpool_limits(1):
         yield {"cpu": cpu_model(), "blas": blas, "torch": torch, "threads": 1}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_speed(case, libraries, benchmark):
+def test_speed(case: Case, libraries: dict[str, Any], benchmark: Any) -> None:
     result = compare(case, rounds=1 if benchmark.disabled else 15)
     assert result["agrees"], f"the two sides differ by {result['difference']:.1e}"
     benchmark.group = case.kind

@@ -3,7 +3,7 @@
 Needs torch; `cases.py` imports this only when a case is to be held against it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ def training_step(
 ) -> Step:
     """The training step of `model`'s twin on the same batches."""
     network = twin(model)
-    optimizer = sgd(network.parameters(), lr=lr, momentum=momentum, weight_decay=weight_decay)
+    optimizer = sgd(network.parameters(), lr, momentum, weight_decay)
 
     def step() -> float:
         images, labels = next(batches)
@@ -40,7 +40,7 @@ def training_step(
             x = x.permute(IMAGES)  # a view, and channels_last as it is
         optimizer.zero_grad(set_to_none=True)
         loss = torch.nn.functional.cross_entropy(network(x), torch.from_numpy(labels))
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         return loss.item()
 
@@ -78,65 +78,64 @@ def twin(model: md.nn.Sequential) -> torch.nn.Sequential:
     if isinstance(layers[0], md.nn.Flatten):  # our batches are flat before they get there
         del layers[0]
     network = torch.nn.Sequential(*map(_layer, layers))
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
 
 
-def sgd(parameters: Iterator[torch.nn.Parameter], **settings: float) -> torch.optim.SGD:
+def sgd(
+    parameters: Iterable[torch.nn.Parameter], lr: float, momentum: float, weight_decay: float
+) -> torch.optim.SGD:
     """The fused SGD; a torch that has none for the CPU (before 2.4) gives its plain one."""
     kept = list(parameters)
     try:
-        return torch.optim.SGD(kept, fused=True, **settings)
+        return torch.optim.SGD(kept, lr, momentum, weight_decay=weight_decay, fused=True)
     except (TypeError, RuntimeError):
-        return torch.optim.SGD(kept, **settings)
+        return torch.optim.SGD(kept, lr, momentum, weight_decay=weight_decay)
 
 
 def report() -> dict[str, Any]:
     """The torch in use: version, threads, instruction set, and what these cases ask of it."""
-    fused = sgd(iter([torch.nn.Parameter(torch.zeros(1))]), lr=0.1).defaults.get("fused")
+    fused = sgd([torch.nn.Parameter(torch.zeros(1))], 0.1, 0.9, 0.0).defaults.get("fused")
     return {
         "version": torch.__version__,
         "threads": torch.get_num_threads(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
-        "mkl": torch.backends.mkl.is_available(),
-        "onednn": torch.backends.mkldnn.is_available(),
+        "mkl": torch.backends.mkl.is_available(),  # type: ignore[no-untyped-call]
+        "onednn": torch.backends.mkldnn.is_available(),  # type: ignore[no-untyped-call]
         "fused_sgd": bool(fused),
     }
 
 
 def _layer(layer: md.nn.Module) -> torch.nn.Module:
+    bias = getattr(layer, "bias", None) is not None
     copy: torch.nn.Module
     match layer:
-        case md.nn.Linear(weight=weight, bias=bias):
-            copy = torch.nn.Linear(*weight.shape, bias=bias is not None)
-            _fill(copy.weight, weight, (1, 0))
-        case md.nn.Conv2d(weight=weight, bias=bias):
-            kh, kw, channels, filters = weight.shape
+        case md.nn.Linear():
+            inputs, outputs = layer.weight.shape
+            copy = torch.nn.Linear(inputs, outputs, bias)
+        case md.nn.Conv2d():
+            kh, kw, channels, filters = layer.weight.shape
             copy = torch.nn.Conv2d(
-                channels, filters, (kh, kw), layer.stride, layer.padding, bias=bias is not None
+                channels, filters, (kh, kw), layer.stride, layer.padding, bias=bias
             )
-            _fill(copy.weight, weight, WEIGHTS)
-        case md.nn.BatchNorm1d(weight=weight, bias=bias):
-            copy = torch.nn.BatchNorm1d(weight.size, layer.eps, layer.momentum)
-            _fill(copy.weight, weight, (0,))
-        case md.nn.BatchNorm2d(weight=weight, bias=bias):
-            copy = torch.nn.BatchNorm2d(weight.size, layer.eps, layer.momentum)
-            _fill(copy.weight, weight, (0,))
+        case md.nn.BatchNorm1d():
+            copy = torch.nn.BatchNorm1d(layer.weight.size, layer.eps, layer.momentum)
+        case md.nn.BatchNorm2d():
+            copy = torch.nn.BatchNorm2d(layer.weight.size, layer.eps, layer.momentum)
         case md.nn.ReLU():
-            return torch.nn.ReLU(inplace=True)
+            copy = torch.nn.ReLU(inplace=True)
         case md.nn.MaxPool2d():
-            return torch.nn.MaxPool2d(layer.size, layer.stride, layer.padding)
+            copy = torch.nn.MaxPool2d(layer.size, layer.stride, layer.padding)
         case md.nn.Flatten():
-            return FlattenImages()
+            copy = FlattenImages()
         case _:
             raise TypeError(f"{type(layer).__name__} has no twin in torch_side.py; add it there")
-    if bias is not None:
-        _fill(copy.bias, bias, (0,))
-    return copy
-
-
-def _fill(parameter: torch.Tensor, value: md.Tensor, order: tuple[int, ...]) -> None:
     with torch.no_grad():
-        parameter.copy_(_to_torch(value.numpy(), order))
+        for name, parameter in copy.named_parameters():
+            values = getattr(layer, name).numpy()
+            order = {1: (0,), 2: (1, 0), 4: WEIGHTS}[values.ndim]
+            parameter.copy_(_to_torch(values, order))
+    return copy
 
 
 def _order(name: str, ndim: int) -> tuple[int, ...]:

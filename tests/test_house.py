@@ -96,7 +96,7 @@ def test_importing_minidecay_loads_only_what_training_needs():
     )
     loaded = set(done.stdout.split())
     assert {"minidecay", "numpy"} <= loaded
-    assert not {"matplotlib", "tqdm", "torch", "cupy", "scipy", "multiprocessing"} & loaded
+    assert not {"matplotlib", "tqdm", "torch", "cupy", "scipy"} & loaded
 
 
 @cache

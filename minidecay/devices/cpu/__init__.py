@@ -40,7 +40,7 @@ class Cpu:
     copy_into = staticmethod(np.copyto)
     astype = staticmethod(arrays.astype)
 
-    reshape = staticmethod(np.reshape)
+    reshape = staticmethod(arrays.reshape)
     transpose = staticmethod(np.transpose)
     broadcast_to = staticmethod(np.broadcast_to)
     concatenate = staticmethod(np.concatenate)

@@ -1,8 +1,10 @@
-"""Copying, casting and indexing."""
+"""Copying, casting, reshaping and indexing."""
 
 from typing import Any
 
 import numpy as np
+
+from minidecay.devices.protocol import Shape
 
 
 def copy(x: np.ndarray) -> np.ndarray:
@@ -11,6 +13,10 @@ def copy(x: np.ndarray) -> np.ndarray:
 
 def astype(x: np.ndarray, dtype: Any) -> np.ndarray:
     return x.astype(dtype)
+
+
+def reshape(x: np.ndarray, shape: Shape) -> np.ndarray:
+    return np.asarray(x).reshape(shape)  # x may be one of NumPy's scalars
 
 
 def getitem(x: np.ndarray, index: Any) -> np.ndarray:
