@@ -18,7 +18,6 @@ from minidecay.training.files import plain, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 KINDS = {"step": "training step", "operation": "operation, with its gradients"}
-BUSY = 0.97  # with one thread; below it something else had the core
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,12 +73,8 @@ def describe(report: Mapping[str, Any]) -> str:
                 f"{result['name']}: the two sides differ by {result['difference']:.1e} within the "
                 f"first {CHECKED_STEPS} steps,\nmore than {TOLERANCE:g}; not timed."
             )
-    disturbed = [r["busy"] for r in results if r["agrees"] and r["busy"] < BUSY]
-    if report["threads"] == 1 and disturbed:
-        notes.append(
-            f"DISTURBED: during {len(disturbed)} cases this process had its core less than "
-            f"{BUSY:.0%} of the time, at\nworst {min(disturbed):.0%}. Do not quote these times."
-        )
+    if disturbed := [result["name"] for result in results if result.get("disturbed")]:
+        notes.append(f"DISTURBED by other work, and not to be quoted: {', '.join(disturbed)}")
     return "\n\n".join([*blocks, *notes]) + "\n"
 
 

@@ -6,6 +6,7 @@ libraries read the number of threads as they load, and prints a report in JSON; 
 
 import gc
 import json
+import math
 import os
 import platform
 import re
@@ -67,7 +68,7 @@ def compare(case: Case, rounds: int, threads: int = 1) -> dict[str, Any]:
     for number in range(rounds):
         for side in list(sides)[:: -1 if number % 2 else 1]:
             seconds[side].append(_turn(sides[side], steps, threads) / steps)
-    disturbed = _disturbed(before, _clocks(), threads)
+    disturbed = _disturbed(before, threads)
     ratio = None
     if "torch" in sides:
         pairs = zip(seconds["torch"], seconds["minidecay"], strict=True)
@@ -163,30 +164,24 @@ def _spread(values: list[float]) -> dict[str, Any]:
     return {"median": median, "p10": p10, "p90": p90, "rounds": values}
 
 
-def _clocks() -> tuple[float, float, float | None]:
-    """Seconds: those that passed, of this process's CPU time, of everybody's (Linux)."""
-    everybody, listed = None, Path("/proc/stat")
-    if listed.exists():
+def _clocks() -> tuple[float, float, float]:
+    """Seconds: those that passed, of CPU time of this process, and of all (NaN where unknown)."""
+    everybody, listed = math.nan, Path("/proc/stat")
+    if listed.exists():  # Linux
         user, nice, system, _idle, _waiting, *rest = map(int, listed.read_text().split()[1:9])
         everybody = (user + nice + system + sum(rest)) / os.sysconf("SC_CLK_TCK")
     return time.perf_counter(), time.process_time(), everybody
 
 
-def _disturbed(before: _Clocks, after: _Clocks, threads: int) -> bool | None:
-    """Whether other work took cores that the measurement needed; None where that is not known.
+def _disturbed(before: tuple[float, float, float], threads: int) -> bool:
+    """Whether, since `before`, other work took cores that the measurement needed, as far as known.
 
-    One thread that is not disturbed has a core all the time. Several threads wait for each other
-    as well, so there the other processes are looked at: they must leave that many cores free.
+    One thread must have had a core all the time. Several wait for each other as well, so there
+    the other processes must have left that many cores free.
     """
-    wall, own, everybody = (
-        None if x is None or y is None else y - x for x, y in zip(before, after, strict=True)
-    )
-    assert wall is not None and own is not None
-    if threads == 1:
-        return own / wall < UNDISTURBED
-    if everybody is None:
-        return None
-    return (os.cpu_count() or 1) - (everybody - own) / wall < UNDISTURBED * threads
+    wall, own, everybody = np.subtract(_clocks(), before)
+    had = own / wall if threads == 1 else (os.cpu_count() or 1) - (everybody - own) / wall
+    return bool(had < UNDISTURBED * threads)
 
 
 def _load() -> float | None:

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("pytest_benchmark", reason='pip install -e ".[bench]"')
-threadpoolctl = pytest.importorskip("threadpoolctl", reason='pip install -e ".[bench]"')
+pytest.importorskip("pytest_benchmark", reason='needs pytest-benchmark: pip install -e ".[bench]"')
+threadpoolctl = pytest.importorskip(
+    "threadpoolctl", reason='needs threadpoolctl: pip install -e ".[bench]"'
+)
 
 from benchmarks.cases import CASES, Case  # noqa: E402
 from benchmarks.measure import blas_in_use, compare, cpu_model, use_torch  # noqa: E402

@@ -10,8 +10,13 @@ def max_pool2d(
     x: np.ndarray, size: Pair, *, stride: Pair, padding: Pair
 ) -> tuple[np.ndarray, np.ndarray]:
     out = output_size(x.shape, size, stride, padding)
-    window = np.stack(list(views(pad(x, padding, -np.inf), size, stride, out)))
-    return window.max(axis=0), window.argmax(axis=0)
+    first, *others = views(pad(x, padding, -np.inf), size, stride, out)
+    largest, place = first.copy(), np.zeros(first.shape, np.min_scalar_type(len(others)))
+    for k, pixels in enumerate(others, 1):
+        # k only grows, so the maximum of places is the last one that beat all before it.
+        np.maximum(place, (pixels > largest) * place.dtype.type(k), out=place)
+        np.maximum(largest, pixels, out=largest)
+    return largest, place
 
 
 def max_pool2d_grad(

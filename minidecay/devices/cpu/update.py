@@ -19,10 +19,11 @@ def sgd_step(
 
     g' = g + wd w;  v = m v + g';  w -= lr v, or with nesterov w -= lr (g' + m v). g is kept.
     """
+    scratch = np.empty(min(CHUNK, w.size), w.dtype)
     for start in range(0, w.size, CHUNK):
         part = slice(start, start + CHUNK)
         wc, gc, vc = w[part], g[part], v[part]
-        step = wc * weight_decay
+        step = np.multiply(wc, weight_decay, out=scratch[: wc.size])
         step += gc
         vc *= momentum
         vc += step
