@@ -6,7 +6,7 @@ can only be memorized. The same network is trained three times, from the same we
 
     decay            0.3 for ten epochs, then 0.03, then 0.003
     constant large   0.3 throughout
-    constant small   0.01 throughout (and, for comparison, 0.03 and 0.003)
+    constant small   0.01 throughout (and, on the first seed, 0.03 and 0.003 for comparison)
 
 What to look for: at the large rate the noise stays near chance and the complex patterns half
 learned. One epoch after the decay the complex patterns are there. The small rate has memorized all

@@ -25,12 +25,18 @@ Arms: TypeAlias = dict[str, list[Record]]  # of one seed: each arm's records, ep
 
 @dataclass(frozen=True)
 class Arm:
-    """How one network is trained; `fork` ("decay", 10): it begins with 10 epochs of `decay`."""
+    """How one network is trained.
+
+    Attributes:
+        fork: ("decay", 10) where it begins with the first 10 epochs of the arm `decay`.
+        every_seed: False where it only stands beside the others, on the first seed alone.
+    """
 
     schedule: Schedule
     momentum: float = 0.9
     weight_decay: float = 3e-3
     fork: tuple[str, int] | None = None
+    every_seed: bool = True
 
 
 @dataclass(frozen=True)
@@ -67,30 +73,39 @@ class Settings:
 def train_arms(
     settings: Settings, seeds: Sequence[int], folder: Path, workers: int, label: str
 ) -> dict[int, Arms]:
-    """Every arm of every seed, over worker processes; what `folder` holds already is only read."""
+    """Every arm of its seeds, over worker processes; what `folder` holds already is only read."""
+    planned = plan(settings, seeds)
+    tasks = [(settings, seed, names, folder / f"seed-{seed}") for seed, names in planned]
+    epochs = settings.epochs * sum(len(names) for _, names in planned)
+    done = run_tasks(train_seed, tasks, workers, epochs=epochs, label=label)
+    runs: dict[int, Arms] = {seed: {} for seed in seeds}
+    for (seed, _), trained in zip(planned, done, strict=True):
+        runs[seed] |= trained
+    return runs
+
+
+def plan(settings: Settings, seeds: Sequence[int]) -> list[tuple[int, list[str]]]:
+    """The tasks, a seed and its arms: those that fork go with their origin; the longest first."""
     arms = settings.arms()
     together = [
         [name, *(other for other, arm in arms.items() if arm.fork and arm.fork[0] == name)]
         for name, arm in arms.items()
         if arm.fork is None
     ]
-    longest_first = sorted(together, key=len, reverse=True)
-    tasks = [
-        (settings, seed, names, folder / f"seed-{seed}")
-        for names in longest_first
-        for seed in seeds
+    return [
+        (seed, names)
+        for names in sorted(together, key=len, reverse=True)
+        for seed in (seeds if arms[names[0]].every_seed else seeds[:1])
     ]
-    epochs = len(seeds) * len(arms) * settings.epochs
-    done = run_tasks(train_seed, tasks, workers, epochs=epochs, label=label)
-    return {
-        seed: {
-            name: trained[name]
-            for name in arms
-            for task, trained in zip(tasks, done, strict=True)
-            if task[1] == seed and name in trained
-        }
-        for seed in seeds
-    }
+
+
+def epochs_to_train(settings: Settings, seeds: Sequence[int]) -> int:
+    """How many epochs that makes; what a fork shares is trained once."""
+    arms = settings.arms()
+    forked = (
+        (arms[name].fork or ("", 0))[1] for _, names in plan(settings, seeds) for name in names
+    )
+    return sum(settings.epochs - shared for shared in forked)
 
 
 def train_seed(settings: Settings, seed: int, names: Sequence[str], folder: Path) -> Arms:

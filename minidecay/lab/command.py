@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from minidecay.lab.arms import Arms, Settings, brief, seconds_an_epoch, train_arms
+from minidecay.lab.arms import (
+    Arms,
+    Settings,
+    brief,
+    epochs_to_train,
+    plan,
+    seconds_an_epoch,
+    train_arms,
+)
 from minidecay.lab.claims import Claim, describe
 from minidecay.lab.workers import WorkerDied, cores, run_tasks
 from minidecay.training import Diverged, RunFolder, RunFolderError, environment
@@ -68,9 +76,8 @@ def run(
     records, picture = out / "results.json", out / f"{experiment.name}.png"
     with RunFolder(out, config, resume) as folder:
         if not folder.finished:
-            epochs = len(seeds) * len(settings.arms()) * settings.epochs
-            begun_alone = [arm for arm in settings.arms().values() if arm.fork is None]
-            workers = min(workers, len(seeds) * len(begun_alone))
+            epochs = epochs_to_train(settings, seeds)
+            workers = min(workers, len(plan(settings, seeds)))
             (each,) = run_tasks(seconds_an_epoch, [(settings,)], 1)
             print(
                 f"{experiment.name} at scale {settings.scale}: {epochs} epochs, about "
@@ -88,7 +95,7 @@ def run(
     findings = [verdict for verdict in verdicts if verdict["finding"]]
     failed = [verdict["name"] for verdict in decisive if not verdict["passed"]]
     names = f"{decisive[0]['name']} to {decisive[-1]['name']}"
-    print(f"\nAccuracy, mean ± standard deviation over {len(seeds)} seeds\n")
+    print(f"\nAccuracy, mean ± standard deviation; seeds {seeds[0]} to {seeds[-1]}\n")
     print(experiment.summary(measured, settings))
     print(f"\nClaims; each must hold for every seed\n\n{describe(decisive)}")
     print(f"\nFindings; how far the paper's reading does not go here\n\n{describe(findings)}")
@@ -102,12 +109,16 @@ def results(
     config: Mapping[str, Any], runs: Mapping[int, Arms], verdicts: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """What results.json holds: configuration, environment, every epoch of every arm, the claims."""
-    names = next(iter(runs.values()))
+    names = next(iter(runs.values()))  # the first seed has every arm
     return {
         "config": dict(config),
         "environment": environment(),
         "arms": {
-            name: {str(seed): [brief(r) for r in arms[name]] for seed, arms in runs.items()}
+            name: {
+                str(seed): [brief(record) for record in arms[name]]
+                for seed, arms in runs.items()
+                if name in arms
+            }
             for name in names
         },
         "claims": list(verdicts),

@@ -40,7 +40,7 @@ class NoisySettings(Settings):
 
     stages: tuple[int, int, int] = (10, 5, 3)  # epochs at the large rate, a tenth, a hundredth
     large: float = 0.3
-    small: tuple[float, ...] = (0.01, 0.03, 0.003)  # the first is the one that claims speak of
+    small: tuple[float, ...] = (0.01, 0.03, 0.003)  # claims speak of the first; one seed of others
     averaged: int = 1  # epochs at the end of stage one whose mean stands for it
 
     def arms(self) -> dict[str, Arm]:
@@ -50,7 +50,8 @@ class NoisySettings(Settings):
             "constant_large": Arm(Constant(self.large), fork=("decay", first)),
         }
         for i, rate in enumerate(self.small):
-            arms["constant_small" + (f"_{rate:g}" if i else "")] = Arm(Constant(rate))
+            name = "constant_small" + (f"_{rate:g}" if i else "")
+            arms[name] = Arm(Constant(rate), every_seed=i == 0)
         return arms
 
 
@@ -143,7 +144,7 @@ def claims(settings: Settings) -> list[Claim[Seed]]:
 def summary(seeds: Mapping[int, Seed], settings: Settings) -> str:
     """Accuracy by subset at the end of stage one, one epoch later, and at the end."""
     assert isinstance(settings, NoisySettings)
-    first = settings.stages[0]
+    first, one_seed = settings.stages[0], f" (seed {next(iter(seeds))})"
     rows = [
         ("decay, end of stage one", "decay", Seed.stage_one),
         ("decay, one epoch later", "decay", Seed.after_decay),
@@ -152,13 +153,14 @@ def summary(seeds: Mapping[int, Seed], settings: Settings) -> str:
     ]
     for name, arm in settings.arms().items():
         if name.startswith("constant_small"):
-            rows.append((f"constant {arm.schedule(0):g}, epoch {first}", name, Seed.stage_one))
-            rows.append((f"constant {arm.schedule(0):g}, end", name, Seed.end))
+            title, which = f"constant {arm.schedule(0):g}", "" if arm.every_seed else one_seed
+            rows.append((f"{title}, epoch {first}{which}", name, Seed.stage_one))
+            rows.append((f"{title}, end{which}", name, Seed.end))
     body = [
         [
             title,
             *(
-                mean_and_spread([moment(seed, arm, *place) for seed in seeds.values()])
+                mean_and_spread([moment(s, arm, *place) for s in seeds.values() if arm in s.arms])
                 for place in (SIMPLE, COMPLEX, NOISE, CLEAN)
             ),
         ]
