@@ -12,15 +12,16 @@ __version__ = "0.1.0"
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from minidecay import functions, models, nn, optim, random
+from minidecay import functions
 from minidecay.autograd import Tensor, from_numpy, no_grad, tensor
 from minidecay.functions import *  # noqa: F403
 from minidecay.testing import gradcheck
 
 if TYPE_CHECKING:
-    from minidecay import data, plots, training
+    from minidecay import data, models, nn, optim, plots, random, training
 
-_LAZY = ("data", "plots", "training")  # loaded when first looked at, to be quick at the start
+# Loaded when first looked at, to be quick at the start.
+_LAZY = ("data", "models", "nn", "optim", "plots", "random", "training")
 
 __all__ = [
     "Tensor",
