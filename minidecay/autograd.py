@@ -276,7 +276,10 @@ def tensor(
     """
     if isinstance(array, Tensor):
         array = array.numpy()
-    values = np.asarray(array)
+    try:
+        values = np.asarray(array)
+    except ValueError as error:
+        raise ValueError("tensor: nested lists of different lengths; make them equal") from error
     if dtype is None and not isinstance(array, np.ndarray | np.generic) and values.dtype != bool:
         dtype = np.float32
     if values.dtype.kind not in "biuf":

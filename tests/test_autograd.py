@@ -245,6 +245,8 @@ def test_python_numbers_become_float32_and_arrays_keep_their_dtype():
     assert (md.tensor([1.0]) * np.float32(2.5)).dtype == np.float32
     with pytest.raises(TypeError, match="no real numbers"):
         md.tensor(["a"])
+    with pytest.raises(ValueError, match="nested lists of different lengths"):
+        md.tensor([[1, 2], [3]])
 
 
 def test_a_tensor_is_a_copy_and_from_numpy_is_not():
