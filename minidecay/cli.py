@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from minidecay import __version__
+from minidecay.cuda import command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,6 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         nargs=argparse.REMAINDER,
         help="the experiment's own options: `minidecay run NAME --help` lists them",
     )
+    kernels = commands.add_parser(
+        "kernels", help="list the CUDA kernels, and check them on the CPU"
+    )
+    command.add_arguments(kernels)
     arguments = parser.parse_args(argv)
     match arguments.command:
         case "doctor":
@@ -38,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _list()
         case "run":
             return _run(run, arguments.name, arguments.options)
+        case "kernels":
+            return command.main(arguments)
     parser.print_help(sys.stderr)
     return 2
 

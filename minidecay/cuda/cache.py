@@ -1,0 +1,38 @@
+"""Compiled kernels on disk, named by everything that they were made of."""
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+__all__ = ["cached", "folder"]
+
+
+def folder() -> Path:
+    """`$MINIDECAY_CACHE`, else `minidecay` in the user's cache folder."""
+    if chosen := os.environ.get("MINIDECAY_CACHE"):
+        return Path(chosen)
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "minidecay"
+    place = "Library/Caches" if sys.platform == "darwin" else ".cache"
+    return Path.home() / place / "minidecay"
+
+
+def cached(parts: tuple[object, ...], suffix: str, make: Callable[[Path], None]) -> Path:
+    """The file made of `parts`; `make(path)` writes it where it is not there yet.
+
+    It is written under a name of this process's own and renamed, so that processes side by side
+    never see half a file. `parts` must hold all that the file depends on.
+    """
+    key = hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:24]
+    path = folder() / f"{key}{suffix}"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_suffix(f".{os.getpid()}{suffix}")
+        try:
+            make(aside)
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)
+    return path

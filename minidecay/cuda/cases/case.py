@@ -1,0 +1,31 @@
+"""A case: one launch of one kernel on given arrays, and what it must leave in them."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+__all__ = ["Case"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One launch of one kernel, and the arrays that must come of it.
+
+    Attributes:
+        kernel: the name of the `__global__` function.
+        label: what is particular here, such as "33x65x1, A transposed, bias".
+        arguments: in the order of the prototype. Outputs come filled with NaN, so that an element
+            nobody writes is seen.
+        expected: a parameter's name -> its whole array after the launch, computed by NumPy.
+        defines: the kernel's options (`-DRELU=1`).
+        rtol, atol: how near is near enough, |got - expected| <= atol + rtol |expected|; integers
+            are compared exactly.
+    """
+
+    kernel: str
+    label: str
+    arguments: tuple[np.ndarray | int | float | None, ...]
+    expected: dict[str, np.ndarray]
+    defines: dict[str, int | str] = field(default_factory=dict)
+    rtol: float = 1e-5
+    atol: float = 1e-5

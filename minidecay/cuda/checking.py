@@ -1,0 +1,94 @@
+"""`minidecay kernels check`: every kernel on ragged shapes, watched access by access."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from minidecay.cuda import source
+from minidecay.cuda.cases import REFERENCES, Case, cases
+from minidecay.cuda.emulator import Finding, KernelFault
+from minidecay.cuda.launching import load
+
+__all__ = ["Outcome", "check", "every_kernel", "reference_of", "run"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one case: findings, and how far the worst element is off its tolerance.
+
+    `error` is the largest |got - expected| / (atol + rtol |expected|): up to 1 is right. It is
+    infinite where something was not written, and where there are findings.
+    """
+
+    case: Case
+    findings: tuple[Finding, ...]
+    error: float
+    where: str = ""  # the worst element: "C[0, 16] is 3.5, not 4.5"
+
+    @property
+    def passed(self) -> bool:
+        return not self.findings and self.error <= 1
+
+
+def reference_of(name: str) -> str | None:
+    """The reference that a kernel of the project is held to: its ladder's, by its folder."""
+    family = Path(name).parent.name
+    return family if family in REFERENCES else None
+
+
+def check(name: str, reference: str) -> Iterable[Outcome]:
+    """Run all cases of `reference` on the kernels of the file `name`, in check mode.
+
+    Raises:
+        ValueError: no such file or reference, or code that does not compile.
+    """
+    for case in cases(reference):
+        yield run(name, case)
+
+
+def run(name: str, case: Case, *, watched: bool = True) -> Outcome:
+    """Run one case on the file `name`, on copies of its arrays."""
+    case = replace(case, arguments=tuple(map(_copied, case.arguments)))
+    module = load(name, check=watched, **case.defines)
+    try:
+        module.launch(case.kernel, case.arguments)
+    except KernelFault as fault:
+        return Outcome(case, fault.findings, np.inf)
+    parameters = [each.name for each in module.source.kernels[case.kernel].parameters]
+    worst, where = 0.0, ""
+    for parameter, wanted in case.expected.items():
+        got = case.arguments[parameters.index(parameter)]
+        assert isinstance(got, np.ndarray)
+        error, place = _off(got, wanted, case.rtol, case.atol)
+        if error > worst:
+            worst = error
+            index = ", ".join(map(str, place))
+            where = f"{parameter}[{index}] is {got[place]:.6g}, not {wanted[place]:.6g}"
+    return Outcome(case, (), worst, where)
+
+
+def _copied(argument: np.ndarray | int | float | None) -> np.ndarray | int | float | None:
+    return argument.copy() if isinstance(argument, np.ndarray) else argument
+
+
+def _off(
+    got: np.ndarray, wanted: np.ndarray, rtol: float, atol: float
+) -> tuple[float, tuple[int, ...]]:
+    """The largest error in units of the tolerance, and where it is."""
+    if got.size == 0:
+        return 0.0, ()
+    if got.dtype.kind in "iu":
+        errors = np.where(got == wanted, 0.0, np.inf)
+    else:
+        expected = wanted.astype(np.float64)
+        errors = np.abs(got.astype(np.float64) - expected) / (atol + rtol * np.abs(expected))
+        errors = np.where(np.isnan(errors), np.inf, errors)
+    place = np.unravel_index(int(np.argmax(errors)), got.shape)
+    return float(errors[place]), tuple(int(i) for i in place)
+
+
+def every_kernel() -> list[str]:
+    """The project's kernel files that have a reference."""
+    return [name for name in source.names() if reference_of(name)]
