@@ -1,0 +1,112 @@
+"""The project's kernels and the assignment, on every case, watched access by access."""
+
+from pathlib import Path
+
+import pytest
+
+from minidecay.cli import main
+from minidecay.cuda import source
+from minidecay.cuda.cases import REFERENCES, cases
+from minidecay.cuda.checking import check, every_kernel, run
+
+ASSIGNMENT = Path(__file__).parents[2] / "examples" / "assignments" / "tiled_matmul"
+
+
+def test_every_kernel_is_held_to_a_reference():
+    assert every_kernel() == source.names()
+    assert every_kernel()
+
+
+@pytest.mark.parametrize("name", every_kernel())
+def test_a_kernel_computes_what_it_must_and_nothing_is_found(name):
+    family = name.partition("/")[0]
+    failed = [each for each in check(name, family) if not each.passed]
+    assert [(each.case.label, each.findings, each.where) for each in failed] == []
+
+
+@pytest.mark.parametrize("name", every_kernel())
+def test_without_the_watch_a_kernel_computes_the_same(name):
+    assert all(run(name, case, watched=False).passed for case in cases(name.partition("/")[0]))
+
+
+def test_the_cases_of_a_reference_are_the_same_at_every_call():
+    for reference in REFERENCES:
+        for one, other in zip(cases(reference), cases(reference), strict=True):
+            assert one.label == other.label
+            for name, array in one.expected.items():
+                assert (array == other.expected[name]).all()
+    with pytest.raises(ValueError, match="no reference 'sorting'; there are matmul"):
+        next(cases("sorting"))
+
+
+def mutant(tmp_path, old, new):
+    """The solution with the last `old` made `new`."""
+    before, found, after = (ASSIGNMENT / "solution.cu").read_text().rpartition(old)
+    assert found
+    path = tmp_path / "mine.cu"
+    path.write_text(before + new + after)
+    return str(path)
+
+
+def checked(path, capsys):
+    code = main(["kernels", "check", str(path), "--reference", "matmul"])
+    return code, capsys.readouterr().out
+
+
+def test_the_solution_of_the_assignment_is_right(capsys):
+    code, told = checked(ASSIGNMENT / "solution.cu", capsys)
+    assert code == 0
+    assert told.endswith("clean\n")
+    assert "not clean" not in told
+
+
+def test_the_blank_sheet_writes_nothing_and_is_told(capsys):
+    code, told = checked(ASSIGNMENT / "tiled_matmul.cu", capsys)
+    assert code == 1
+    assert "C[0, 0, 0] is nan, not" in told
+
+
+def test_a_missing_second_barrier_is_told_by_line(tmp_path, capsys):
+    path = mutant(tmp_path, "__syncthreads();", "")
+    lines = Path(path).read_text().splitlines()
+    copies = 1 + next(i for i, line in enumerate(lines) if "As[threadIdx.y][threadIdx.x] =" in line)
+    sums = 1 + next(i for i, line in enumerate(lines) if "sum += As" in line)
+    code, told = checked(path, capsys)
+    assert code == 1
+    assert f"mine.cu:{sums}: data race: read beside a write (of a __shared__ array)" in told
+    assert f"mine.cu:{copies}: data race: write beside a read (of a __shared__ array)" in told
+    assert "on 65x63x5" not in told  # one slice of K alone needs no second barrier
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("b_at(B, k0 + threadIdx.y, n, K, N)", "B[(k0 + threadIdx.y) * N + n]", "out of bounds"),
+        ("k < T", "k <= T", "out of bounds (index 16"),
+        ("As[threadIdx.y][k] * ", "", "wrong on"),
+        ("k0 += T", "k0 += T + 1", "wrong on"),
+    ],
+)
+def test_a_students_mistakes_are_told(tmp_path, capsys, old, new, told):
+    code, printed = checked(mutant(tmp_path, old, new), capsys)
+    assert code == 1
+    assert told in printed
+
+
+def test_the_kernels_are_listed_with_their_idea(capsys):
+    assert main(["kernels", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == source.names()
+    assert "One thread computes one element of C" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["matmul/99_best"], "no kernel 'matmul/99_best'; there are matmul/01_naive"),
+        ([str(ASSIGNMENT / "solution.cu")], "say what it must compute by --reference"),
+    ],
+)
+def test_wrong_use_is_told_and_ends_with_2(capsys, arguments, message):
+    assert main(["kernels", "check", *arguments]) == 2
+    assert message in capsys.readouterr().err
