@@ -1,6 +1,7 @@
 """What the README shows is what a reader gets."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,13 @@ def test_the_twelve_lines_print_what_the_readme_says(capsys):
     # Another BLAS rounds differently, and training enlarges that: the story must be the same.
     numbers = [[float(n) for n in NUMBER.findall(text)] for text in (printed, shown)]
     assert numbers[0] == pytest.approx(numbers[1], abs=0.12)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the emulator is for Linux and WSL")
+def test_the_kernel_lines_print_what_the_readme_says(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("MINIDECAY_CACHE", str(tmp_path))
+    exec(compile(block("test: kernel code"), "README.md", "exec"), {"__name__": "readme"})
+    assert capsys.readouterr().out == block("test: kernel output")
 
 
 def test_every_path_that_the_readme_names_exists():
