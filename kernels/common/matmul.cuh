@@ -39,3 +39,20 @@ __device__ __forceinline__ void finish(float sum, const float* __restrict__ bias
   if (RESIDUAL) sum += residual[m * N + n];
   C[m * N + n] = RELU ? fmaxf(sum, 0.f) : sum;
 }
+
+// All THREADS threads of a block copy a BM x BK tile of A and a BK x BN tile of B. Neighbouring
+// threads read neighbours in memory, whichever way the operand is stored.
+template <int BM, int BN, int BK, int THREADS>
+__device__ __forceinline__ void load_tiles(float (&As)[BK][BM + 1], float (&Bs)[BK][BN + 1],
+                                           const float* __restrict__ A,
+                                           const float* __restrict__ B, int m0, int n0, int k0,
+                                           int M, int N, int K, int thread) {
+  for (int i = thread; i < BM * BK; i += THREADS) {
+    const int m = TRANSPOSE_A ? i % BM : i / BK, k = TRANSPOSE_A ? i / BM : i % BK;
+    As[k][m] = a_at(A, m0 + m, k0 + k, M, K);
+  }
+  for (int i = thread; i < BN * BK; i += THREADS) {
+    const int n = TRANSPOSE_B ? i / BK : i % BN, k = TRANSPOSE_B ? i % BK : i / BN;
+    Bs[k][n] = b_at(B, k0 + k, n0 + n, K, N);
+  }
+}

@@ -1,5 +1,6 @@
 """The project's kernels and the assignment, on every case, watched access by access."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,22 @@ def test_the_cases_of_a_reference_are_the_same_at_every_call():
                 assert (array == other.expected[name]).all()
     with pytest.raises(ValueError, match="no reference 'sorting'; there are matmul"):
         next(cases("sorting"))
+
+
+def barriers():
+    """Every __syncthreads of the project's kernels: (name, where it stands in the text)."""
+    for name in every_kernel():
+        text = source.find(name).read_text()
+        yield from ((name, found.span()) for found in re.finditer(r"__syncthreads\(\);", text))
+
+
+@pytest.mark.parametrize(("name", "span"), list(barriers()))
+def test_no_barrier_can_be_left_out(tmp_path, name, span):
+    text = source.find(name).read_text()
+    path = tmp_path / "mutant.cu"
+    path.write_text(text[: span[0]] + text[span[1] :])
+    family = name.partition("/")[0]
+    assert any(outcome.findings for outcome in check(str(path), family))
 
 
 def mutant(tmp_path, old, new):
