@@ -1,7 +1,6 @@
 """Launching a kernel: options, arguments and sizes are checked here, alike for every device."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +85,7 @@ class Module:
 def load(name: str | Path, *, check: bool = False, **defines: int | str) -> Module:
     """The kernels of a file: `load("matmul/03_smem_tile", RELU=1)`.
 
-    Compiled once, kept in a cache; a file that changed is compiled again.
+    Compiled once, kept in a cache; a file or an include that changed is compiled again.
 
     Args:
         name: a path under `kernels/` without `.cu`, or the path of any `.cu` file.
@@ -97,13 +96,14 @@ def load(name: str | Path, *, check: bool = False, **defines: int | str) -> Modu
         ValueError: no such kernel, an option it has not, code that does not compile.
         CompilerMissingError: no C++ compiler is here.
     """
-    path = find(str(name))
-    return _loaded(path, path.stat().st_mtime_ns, check, tuple(sorted(defines.items())))
+    source = read(find(str(name)))
+    key = (source.label, source.text, check, *sorted(defines.items()))
+    if key not in _loaded:
+        _loaded[key] = Module(source, defines, check=check)
+    return _loaded[key]
 
 
-@cache
-def _loaded(path: Path, _: int, check: bool, defines: tuple[tuple[str, int | str], ...]) -> Module:
-    return Module(read(path), dict(defines), check=check)
+_loaded: dict[tuple[object, ...], Module] = {}  # by all that a module is made of
 
 
 def _coerced(
