@@ -327,6 +327,15 @@ static void run_block(unsigned number) {
   enter(b.fibers[0], &b.main_stack);
 }
 
+// Room for the stacks of the largest block. An OS thread keeps it from launch to launch, since
+// touching new pages costs more than a small kernel.
+struct Stacks {
+  static constexpr size_t BYTES = (size_t)1024 * STACK;
+  char* base = (char*)mmap(nullptr, BYTES, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  ~Stacks() { munmap(base, BYTES); }
+};
+
 static void run_blocks(const Launch& launch, std::atomic<size_t>& next) {
   Block mine{};
   mine.launch = &launch;
@@ -336,14 +345,12 @@ static void run_blocks(const Launch& launch, std::atomic<size_t>& next) {
   mine.dynamic_memory.resize(launch.shared_bytes + 1024);
   mine.static_base = aligned(mine.static_memory);
   mine.dynamic_base = aligned(mine.dynamic_memory);
-  size_t stacks = (size_t)mine.size * STACK;
-  mine.stacks = (char*)mmap(nullptr, stacks, PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  static thread_local Stacks stacks;
+  mine.stacks = stacks.base;
   block = &mine;
   size_t blocks = (size_t)launch.grid[0] * launch.grid[1] * launch.grid[2];
   for (size_t i; (i = next++) < blocks && !found;) run_block((unsigned)i);
   block = nullptr;
-  munmap(mine.stacks, stacks);
 }
 
 }  // namespace emu
