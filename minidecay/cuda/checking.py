@@ -33,9 +33,10 @@ class Outcome:
 
 
 def reference_of(name: str) -> str | None:
-    """The reference that a kernel of the project is held to: its ladder's, by its folder."""
-    family = Path(name).parent.name
-    return family if family in REFERENCES else None
+    """The reference of a kernel of the project: by its own name, else by its ladder's."""
+    path = Path(name)
+    own = path.name.lstrip("0123456789_")
+    return next((each for each in (own, path.parent.name) if each in REFERENCES), None)
 
 
 def check(name: str, reference: str) -> Iterable[Outcome]:

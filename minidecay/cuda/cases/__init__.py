@@ -1,10 +1,13 @@
 """What each kernel must compute: cases to launch it on, with NumPy's answers.
 
-The tests and `minidecay kernels check` go through these.
+A reference is a module here with `cases(rng)`. A kernel file is held to the one of its own name
+(`fused/dropout` to `dropout`, `conv2d/02_im2col` to `im2col`), else to the one of its folder: a
+ladder's kernels all compute the same.
 """
 
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from pkgutil import iter_modules
 
 import numpy as np
 
@@ -12,8 +15,7 @@ from minidecay.cuda.cases.case import Case
 
 __all__ = ["REFERENCES", "Case", "cases"]
 
-# A ladder's kernels all compute the same: its reference is named after its folder.
-REFERENCES = ("matmul",)
+REFERENCES = tuple(sorted({each.name for each in iter_modules(__path__)} - {"case"}))
 
 
 def cases(reference: str) -> Iterator[Case]:
