@@ -35,7 +35,7 @@ def test_the_cases_of_a_reference_are_the_same_at_every_call():
             assert one.label == other.label
             for name, array in one.expected.items():
                 assert (array == other.expected[name]).all()
-    with pytest.raises(ValueError, match="no reference 'sorting'; there are .*matmul"):
+    with pytest.raises(ValueError, match=r"no reference 'sorting'; there are .*matmul"):
         next(cases("sorting"))
 
 
