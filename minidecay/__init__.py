@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from minidecay import functions
 from minidecay.autograd import Tensor, from_numpy, no_grad, tensor
+from minidecay.devices.ladders import use_kernels
 from minidecay.functions import *  # noqa: F403
 from minidecay.testing import gradcheck
 
@@ -36,6 +37,7 @@ __all__ = [
     "random",
     "tensor",
     "training",
+    "use_kernels",
     *functions.__all__,
 ]
 

@@ -5,7 +5,7 @@
 each kernel must compute.
 """
 
-from minidecay.cuda.launching import Module, load
+from minidecay.cuda.launching import Launch, Module, launches, load
 from minidecay.cuda.source import Source, find, names
 
-__all__ = ["Module", "Source", "find", "load", "names"]
+__all__ = ["Launch", "Module", "Source", "find", "launches", "load", "names"]

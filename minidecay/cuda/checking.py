@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -52,7 +53,8 @@ def check(name: str, reference: str) -> Iterable[Outcome]:
 def run(name: str, case: Case, *, watched: bool = True) -> Outcome:
     """Run one case on the file `name`, on copies of its arrays."""
     case = replace(case, arguments=tuple(map(_copied, case.arguments)))
-    module = load(name, check=watched, **case.defines)
+    options: dict[str, Any] = dict(case.defines)
+    module = load(name, check=watched, **options)
     try:
         module.launch(case.kernel, case.arguments)
     except KernelFault as fault:
@@ -83,9 +85,11 @@ def _off(
     if got.dtype.kind in "iu":
         errors = np.where(got == wanted, 0.0, np.inf)
     else:
-        expected = wanted.astype(np.float64)
-        errors = np.abs(got.astype(np.float64) - expected) / (atol + rtol * np.abs(expected))
-        errors = np.where(np.isnan(errors), np.inf, errors)
+        given, expected = got.astype(np.float64), wanted.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # infinity less infinity
+            errors = np.abs(given - expected) / (atol + rtol * np.abs(expected))
+        same = (given == expected) | (np.isnan(given) & np.isnan(expected))
+        errors = np.where(same, 0.0, np.where(np.isfinite(errors), errors, np.inf))
     place = np.unravel_index(int(np.argmax(errors)), got.shape)
     return float(errors[place]), tuple(int(i) for i in place)
 

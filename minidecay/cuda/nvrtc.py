@@ -6,6 +6,7 @@ those of https://docs.nvidia.com/cuda/nvrtc/.
 
 import ctypes
 import ctypes.util
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,11 +50,13 @@ class Compiled:
 
 
 def find() -> Path:
-    """NVRTC's library: the newest installed wheel's, else the system's by its bare name.
+    """NVRTC's library: one that is loaded (CuPy's), else the newest wheel's, else the system's.
 
     Raises:
         NvrtcMissingError: there is none; the message says how to get one.
     """
+    if loaded := _loaded():
+        return loaded
     # cu13 is the layout of CUDA 13's wheel, cuda_nvrtc that of CUDA 12's.
     for layout in ("cu1*", "cuda_nvrtc"):
         for folder in map(Path, sys.path):
@@ -62,6 +65,16 @@ def find() -> Path:
     if name := ctypes.util.find_library("nvrtc"):
         return Path(name)
     raise NvrtcMissingError(f"NVIDIA's runtime compiler NVRTC is not installed: {_MEND}")
+
+
+def _loaded() -> Path | None:
+    """NVRTC where this process has it mapped already: it fits the driver that CuPy found."""
+    try:
+        mapped = Path("/proc/self/maps").read_text()
+    except OSError:
+        return None
+    found = re.search(r"(/\S*/libnvrtc\.so\S*)", mapped)
+    return Path(found[1]) if found else None
 
 
 def version() -> tuple[int, int]:

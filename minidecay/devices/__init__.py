@@ -6,7 +6,11 @@ from minidecay.devices.protocol import Device
 
 __all__ = ["Device", "device"]
 
-_MODULES = {"cpu": "minidecay.devices.cpu"}
+_MODULES = {
+    "cpu": "minidecay.devices.cpu",
+    "emulated": "minidecay.devices.emulated",
+    "cuda": "minidecay.devices.cuda",
+}
 _loaded: dict[str, Device] = {}
 
 

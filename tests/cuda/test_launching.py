@@ -73,7 +73,7 @@ WRONG = {
     "too few": (("x", "y"), TypeError, r"scale\(x, y, n\) was given 2 arguments"),
     "float64": (("x64", "y", 4), TypeError, r"x is float64, the kernel takes float\*"),
     "strided": (("strided", "y", 4), ValueError, "x is not C-contiguous"),
-    "a list": (([1.0], "y", 4), TypeError, "x must be an array, not list"),
+    "a list": (([1.0], "y", 4), TypeError, "x must be a numpy array, not list"),
     "a float for an int": (("x", "y", 4.0), TypeError, "n is 4.0, the kernel takes int"),
     "too large a number": (("x", "y", 2**31), ValueError, "does not fit int"),
     "a requirement": (("x", "y", 3), ValueError, "n % 2 == 0 does not hold for n=3: pairs"),

@@ -80,6 +80,8 @@ class EmulatedModule:
         CompilerMissingError, CompilerError: as `building.build` does.
     """
 
+    array_type: type[Any] = np.ndarray
+
     def __init__(
         self, source: Source, defines: Mapping[str, int | str], *, check: bool = False
     ) -> None:

@@ -1,0 +1,41 @@
+"""Dropout by NumPy's own Philox4x64-10 words, element i by word i."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from minidecay.cuda.cases.case import Case
+
+__all__ = ["cases"]
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Sizes around the four words of a block of Philox, large keys and counters, and extreme p."""
+    high = 2**64 - 1
+    for n, p, key, counter in [
+        (1, 0.5, (0, 0), 0),
+        (3, 0.1, (1, 2), 3),
+        (4, 0.9, (high, 5), 1),
+        (5, 0.5, (7, high), high),
+        (1029, 0.25, (2**63 + 3, 2**40), 2**32 + 9),
+        (33, 0.0, (1, 0), 0),
+    ]:
+        x = rng.standard_normal(n, dtype=np.float32)
+        philox = np.random.Philox(key=key[0] + (key[1] << 64), counter=counter << 128)
+        words, threshold = philox.random_raw(n), int(p * 2.0**64)
+        scale = 1 / (1 - p)
+        unwritten, at = np.full(n, np.nan, np.float32), np.array([counter], np.uint64)
+        yield Case(
+            "dropout",
+            f"{n} elements, p {p}",
+            (
+                x,
+                np.full(n, np.nan, np.float32),
+                n,
+                threshold,
+                scale,
+                *key,
+                np.array([counter], np.uint64),
+            ),
+            {"y": np.where(words >= np.uint64(threshold), x * scale, 0)},
+        )

@@ -1,0 +1,52 @@
+"""What every family of primitives stands on: arrays of one library, and launching a kernel."""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from minidecay.cuda.launching import Module, load
+from minidecay.devices.protocol import Array, Shape
+
+
+class Launching:
+    """A device's array library and its kernels.
+
+    Args:
+        name: "emulated" or "cuda".
+        xp: NumPy or CuPy, for what is bookkeeping: making, copying and indexing arrays, and
+            integers and booleans. What computes with floats is a kernel of ours.
+    """
+
+    def __init__(self, name: str, xp: Any) -> None:
+        self.name, self.xp = name, xp
+        self._module = cache(self._load)  # a launch should not read files
+
+    def _load(self, file: str, **options: Any) -> Module:
+        return load(file, device=self.name, **options)
+
+    def launch(self, file: str, kernel: str, *arguments: Any, **options: Any) -> None:
+        """Launch `kernel` of kernels/`file`.cu under the given options."""
+        self._module(file, **options).launch(kernel, arguments)
+
+    def empty(self, shape: Shape) -> Array:
+        return self.xp.empty(shape, np.float32)
+
+    def dense(self, x: Array) -> Array:
+        """x as the kernels take it: float32 (anything else is an error) and C-contiguous."""
+        self.check_dtype(x.dtype)
+        return self.xp.asarray(x, np.float32, order="C")
+
+    def check_dtype(self, dtype: Any) -> None:
+        """Raise TypeError for floats that are not float32."""
+        dtype = np.dtype(dtype)
+        if dtype.kind == "f" and dtype != np.float32:
+            raise TypeError(
+                f"{self.name}: {dtype} values, but the kernels compute in float32; "
+                "use astype('float32'), or the device cpu"
+            )
+
+
+def cdiv(a: int, b: int) -> int:
+    """a / b rounded up."""
+    return -(-a // b)

@@ -1,0 +1,91 @@
+"""Matrix products by the chosen rung of `kernels/matmul/`.
+
+Many small products go to `fused/batched_matmul`, whose blocks are as small as they are.
+"""
+
+from math import prod
+from typing import Any
+
+from minidecay.devices.kernels.arrays import Arrays
+from minidecay.devices.ladders import VENDOR, chosen
+from minidecay.devices.protocol import Activation, Array
+
+SMALL = 64  # rows, columns and length of a small product
+MANY = 8
+
+
+class Matrix(Arrays):
+    def matmul(
+        self,
+        a: Array,
+        b: Array,
+        *,
+        transpose_a: bool = False,
+        transpose_b: bool = False,
+        bias: Array | None = None,
+        residual: Array | None = None,
+        activation: Activation = None,
+        out: Array | None = None,
+    ) -> Array:
+        """activation(a @ b + bias + residual)"""
+        if (rung := chosen("matmul")) == VENDOR:
+            a = a.swapaxes(-1, -2) if transpose_a else a
+            b = b.swapaxes(-1, -2) if transpose_b else b
+            y = self.xp.matmul(a, b, out=out)
+            return self._finished(y, bias, residual, activation)
+        a, transpose_a = self._stored(a, transpose_a)
+        b, transpose_b = self._stored(b, transpose_b)
+        k, m = a.shape[-2:] if transpose_a else a.shape[:-3:-1]
+        n = b.shape[-2] if transpose_b else b.shape[-1]
+        batch = a.shape[:-2] if b.ndim == 2 else self.xp.broadcast(a[..., 0, 0], b[..., 0, 0]).shape
+        shape = (*batch, m, n)
+        if prod(batch) == prod(a.shape[:-2]) and b.ndim == 2 and not transpose_a:
+            m, batch = m * prod(batch), ()  # one b for all: their rows are those of one matrix
+        stride_a, a = self._stride(a, batch)
+        stride_b, b = self._stride(b, batch)
+        y = self.empty(shape) if out is None or not out.flags.c_contiguous else out
+        options: dict[str, Any] = {"TRANSPOSE_A": transpose_a, "TRANSPOSE_B": transpose_b}
+        options |= {"BIAS": bias is not None, "RESIDUAL": residual is not None}
+        options["RELU"] = activation == "relu"
+        if prod(batch) >= MANY and max(m, n, k) <= SMALL:
+            rung = "fused/batched_matmul"
+        self.launch(
+            rung,
+            "matmul",
+            a,
+            b,
+            None if bias is None else self.dense(bias),
+            None if residual is None else self.dense(residual),
+            y,
+            *(m, n, k, prod(batch), stride_a, stride_b),
+            **{name: 1 for name, wanted in options.items() if wanted},
+        )
+        if out is not None and y is not out:
+            out[...] = y
+            return out
+        return y
+
+    def _finished(
+        self, y: Array, bias: Array | None, residual: Array | None, activation: Activation
+    ) -> Array:
+        """The tail of a vendor's product, in place."""
+        if bias is not None:
+            y += bias
+        if residual is not None:
+            y += residual
+        return self.xp.maximum(y, 0, out=y) if activation == "relu" else y
+
+    def _stored(self, x: Array, transposed: bool) -> tuple[Array, bool]:
+        """x as it lies in memory, and whether to read it transposed; a view x.T costs nothing."""
+        other = x.swapaxes(-1, -2)
+        if not x.flags.c_contiguous and other.flags.c_contiguous:
+            return self.dense(other), not transposed
+        return self.dense(x), transposed
+
+    def _stride(self, x: Array, batch: tuple[int, ...]) -> tuple[int, Array]:
+        """How far matrices lie apart, 0 where there is one for all, and the matrices."""
+        if prod(x.shape[:-2]) == 1:
+            return 0, x
+        if x.shape[:-2] != batch and batch:
+            x = self.dense(self.xp.broadcast_to(x, (*batch, *x.shape[-2:])))
+        return x.shape[-2] * x.shape[-1], x

@@ -1,0 +1,94 @@
+"""Batch normalisation by `fused/batch_norm`: moments of shares of the rows, merged, then one pass.
+
+x (..., C) is to the kernels a matrix (rows, channels).
+"""
+
+from minidecay.devices.kernels.arrays import Arrays
+from minidecay.devices.kernels.base import cdiv
+from minidecay.devices.protocol import Activation, Array
+
+FILE = "fused/batch_norm"
+PARTS = 64
+ROWS = 128  # worth a part
+
+
+class Normalization(Arrays):
+    def batch_norm(
+        self,
+        x: Array,
+        gamma: Array,
+        beta: Array,
+        eps: float,
+        *,
+        residual: Array | None = None,
+        activation: Activation = None,
+    ) -> tuple[Array, Array, Array]:
+        x = self.dense(x)
+        rows, channels, parts = _sizes(x)
+        part_mean, part_m2 = self.empty((parts, channels)), self.empty((parts, channels))
+        mean, var = self.empty((channels,)), self.empty((channels,))
+        self.launch(FILE, "channel_moments", x, part_mean, part_m2, rows, channels, parts)
+        self.launch(FILE, "merge_moments", part_mean, part_m2, mean, var, rows, channels, parts)
+        y = self.batch_norm_inference(
+            x, gamma, beta, mean, var, eps, residual=residual, activation=activation
+        )
+        return y, mean, var
+
+    def batch_norm_grad(
+        self, gy: Array, x: Array, gamma: Array, mean: Array, var: Array, eps: float
+    ) -> tuple[Array, Array, Array]:
+        gy, x = self.dense(gy), self.dense(x)
+        rows, channels, parts = _sizes(x)
+        part_gbeta, part_ggamma = self.empty((parts, channels)), self.empty((parts, channels))
+        gbeta, ggamma = self.empty((channels,)), self.empty((channels,))
+        gx = self.empty(x.shape)
+        self.launch(
+            FILE,
+            "channel_gradients",
+            *(gy, x, None, mean, var, part_gbeta, part_ggamma, eps, rows, channels, parts),
+        )
+        self.launch(
+            FILE, "merge_gradients", part_gbeta, part_ggamma, gbeta, ggamma, channels, parts
+        )
+        self.launch(
+            FILE,
+            "batch_norm_grad",
+            *(gy, x, None, self.dense(gamma), mean, var, gbeta, ggamma, gx, None),
+            *(eps, rows, channels),
+        )
+        return gx, ggamma, gbeta
+
+    def batch_norm_inference(
+        self,
+        x: Array,
+        gamma: Array,
+        beta: Array,
+        mean: Array,
+        var: Array,
+        eps: float,
+        *,
+        residual: Array | None = None,
+        activation: Activation = None,
+    ) -> Array:
+        x = self.dense(x)
+        rows, channels, _ = _sizes(x)
+        y = self.empty(x.shape)
+        options = {"RESIDUAL": residual is not None, "RELU": activation == "relu"}
+        self.launch(
+            FILE,
+            "normalize",
+            x,
+            *map(self.dense, (gamma, beta, mean, var)),
+            None if residual is None else self.dense(residual),
+            y,
+            *(eps, rows, channels),
+            **{name: 1 for name, wanted in options.items() if wanted},
+        )
+        return y
+
+
+def _sizes(x: Array) -> tuple[int, int, int]:
+    """Rows, channels, and how many shares of the rows."""
+    channels = x.shape[-1]
+    rows = x.size // max(1, channels)
+    return rows, channels, max(1, min(PARTS, cdiv(rows, ROWS)))

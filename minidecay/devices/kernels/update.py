@@ -1,0 +1,35 @@
+"""What moves the weights and what drops activations. What changes from step to step, the learning
+rate and the counter, lies in device memory, so that a captured step can be replayed.
+"""
+
+import numpy as np
+
+from minidecay.devices.kernels.arrays import Arrays
+from minidecay.devices.protocol import Array
+
+
+class Update(Arrays):
+    def sgd_step(
+        self,
+        w: Array,
+        g: Array,
+        v: Array,
+        *,
+        lr: float,
+        momentum: float,
+        weight_decay: float,
+        nesterov: bool,
+    ) -> None:
+        options = {"NESTEROV": 1} if nesterov else {}
+        rate = self.xp.full(1, lr, np.float32)
+        self.launch(
+            "fused/sgd", "sgd_step", w, g, v, rate, momentum, weight_decay, w.size, **options
+        )
+
+    def dropout(self, x: Array, p: float, key: tuple[int, int], counter: int) -> Array:
+        x = self.dense(x)
+        y = self.empty(x.shape)
+        threshold = int(p * 2.0**64)
+        at = self.xp.full(1, counter, np.uint64)
+        self.launch("fused/dropout", "dropout", x, y, x.size, threshold, 1 / (1 - p), *key, at)
+        return y
