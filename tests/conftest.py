@@ -1,11 +1,15 @@
 """One `device` fixture for every test that can run on more than one, and hypothesis's manners."""
 
 import os
+import sys
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-DEVICES = ["cpu"]
+from minidecay.cuda.emulator.building import CompilerMissingError, compiler
+
+DEVICES = ["cpu", "emulated"]
 
 # Two busy cores are slow by no fault of a test, so nothing is held to a deadline.
 settings.register_profile(
@@ -15,7 +19,28 @@ settings.register_profile("ci", settings.get_profile("default"), derandomize=Tru
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Kernels are compiled into a folder of this run's own, never into the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MINIDECAY_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def compiled() -> None:
+    """What needs the emulator is skipped where there is none."""
+    if sys.platform != "linux":
+        pytest.skip("the emulator is for Linux and WSL")
+    try:
+        compiler()
+    except CompilerMissingError as error:
+        pytest.skip(str(error))
+
+
 @pytest.fixture(params=DEVICES)
 def device(request: pytest.FixtureRequest) -> str:
     """The name of a device, each in turn."""
+    if request.param == "emulated":
+        request.getfixturevalue("compiled")
     return str(request.param)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from minidecay.cuda.expressions import evaluate
 
-__all__ = ["Parameter", "Signature", "Source", "find", "folder", "names", "read"]
+__all__ = ["Parameter", "Signature", "Source", "find", "folder", "names", "parse", "read"]
 
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+"(.+?)".*$', re.M)
 _ONCE = re.compile(r"^[ \t]*#[ \t]*pragma[ \t]+once.*$", re.M)
@@ -119,7 +119,15 @@ def read(path: Path) -> Source:
     resolved = path.resolve()
     inside = resolved.is_relative_to(base)
     label = f"kernels/{resolved.relative_to(base)}" if inside else str(resolved)
-    text = _pasted(path.read_text(), label, resolved.parent, set())
+    return parse(label, _pasted(path.read_text(), label, resolved.parent, set()))
+
+
+def parse(label: str, text: str) -> Source:
+    """A source from its text, the includes in place.
+
+    Raises:
+        ValueError: as `read`.
+    """
     kernels = {found[1]: _signature(label, *found) for found in _PROTOTYPE.findall(text)}
     if not kernels:
         raise ValueError(f'{label}: no kernel; each starts with extern "C" __global__ void')

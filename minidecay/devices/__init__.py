@@ -4,21 +4,25 @@ from importlib import import_module
 
 from minidecay.devices.protocol import Device
 
-__all__ = ["Device", "device"]
+__all__ = ["DEVICES", "Device", "device"]
 
 _MODULES = {
     "cpu": "minidecay.devices.cpu",
     "emulated": "minidecay.devices.emulated",
     "cuda": "minidecay.devices.cuda",
 }
+DEVICES = tuple(_MODULES)
 _loaded: dict[str, Device] = {}
 
 
 def device(name: "str | Device") -> Device:
     """The device called `name` ("cpu"), or `name` itself if it is a device already.
 
+    `cpu` is NumPy, `emulated` our CUDA kernels run by the CPU, `cuda` the same on a GPU.
+
     Raises:
         ValueError: no device has that name.
+        RuntimeError: `cuda` without CuPy or a GPU.
     """
     if not isinstance(name, str):
         return name

@@ -28,4 +28,7 @@ def _cupy() -> Any:
     return cupy
 
 
-DEVICE: Device = KernelDevice("cuda", _cupy())
+def __getattr__(name: str) -> Device:
+    if name == "DEVICE":  # made when first asked for: the module itself imports anywhere
+        return KernelDevice("cuda", _cupy())
+    raise AttributeError(name)

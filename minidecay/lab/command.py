@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from minidecay.devices import DEVICES
 from minidecay.lab.arms import (
     Arms,
     Settings,
@@ -130,7 +131,7 @@ def parser(experiment: Experiment, prog: str | None) -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(prog=prog, description=experiment.about)
     p.add_argument("--scale", choices=SCALES, default="demo", help="how large (default: demo)")
     p.add_argument("--model", choices=["mlp", "cnn"], default="mlp", help="(default: mlp)")
-    p.add_argument("--device", choices=["cpu"], default="cpu", help="(default: cpu)")
+    p.add_argument("--device", choices=DEVICES, default="cpu", help="(default: cpu)")
     p.add_argument("--seeds", type=_positive, default=3, metavar="N", help="how many (default: 3)")
     p.add_argument("--first-seed", type=_natural, default=0, metavar="K", help="(default: 0)")
     p.add_argument("--workers", type=_positive, metavar="N", help="processes (default: the cores)")

@@ -1,23 +1,11 @@
-import sys
-
 import pytest
 
 from minidecay.cuda import load
-from minidecay.cuda.emulator.building import CompilerMissingError, compiler
 
 
 @pytest.fixture(scope="session", autouse=True)
-def compiled_here(tmp_path_factory):
-    """Compile into a folder of this run's own, never into the user's."""
-    if sys.platform != "linux":
-        pytest.skip("the emulator is for Linux and WSL")
-    try:
-        compiler()
-    except CompilerMissingError as error:
-        pytest.skip(str(error))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MINIDECAY_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
+def compiled_here(compiled):
+    """All of these tests need the emulator."""
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def refused(answer):
     [
         ("--scale large", r"invalid choice: 'large' \(choose from .?smoke.*demo.*lab.*paper.?\)"),
         ("--model rnn", r"invalid choice: 'rnn' \(choose from .?mlp.*cnn.?\)"),
-        ("--device tpu", r"invalid choice: 'tpu' \(choose from .?cpu.?\)"),
+        ("--device tpu", r"invalid choice: 'tpu' \(choose from .?cpu.?, .?emulated.?, .?cuda.?\)"),
         ("--seeds 0", "--seeds: '0' must be a whole number of at least 1"),
         ("--seeds two", "--seeds: 'two' must be a whole number of at least 1"),
         ("--first-seed -1", "--first-seed: '-1' must be a whole number of at least 0"),

@@ -33,15 +33,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
             yield Case(
                 "bias_relu_grad",
                 f"{label} in {parts}",
-                (
-                    gy,
-                    y.astype(np.float32),
-                    empty,
-                    np.full_like(sums, np.nan, np.float32),
-                    rows,
-                    channels,
-                    parts,
-                ),
+                (gy, y.astype(np.float32), empty, unwritten, rows, channels, parts),
                 {"gx": gx, "part_gbias": sums},
                 defines,
             )

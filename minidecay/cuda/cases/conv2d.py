@@ -18,7 +18,7 @@ _POINTWISE = Geometry((2, 7, 6, 18), size=(1, 1), stride=(2, 2), padding=(0, 0))
 _EACH: list[tuple[Geometry, int, int, dict[str, int | str]]] = [
     (Geometry((1, 1, 1, 1)), 1, 1, {}),  # one of all
     (Geometry((2, 5, 7, 3)), 5, 3, {}),  # three channels, ragged
-    (Geometry((1, 8, 8, 4)), 64, 1, {}),  # whole tiles, and 36 = 2 1/4 slices
+    (Geometry((2, 8, 8, 4)), 64, 1, {}),  # two whole tiles, and 36 = 2 1/4 slices
     (Geometry((1, 5, 13, 65), padding=(1, 1)), 2, 2, {}),  # a tile and one pixel, one channel
     (Geometry((1, 3, 4, 2), padding=(0, 0)), 65, 5, {}),  # more splits than pixels
     (Geometry((1, 1, 20, 2), padding=(2, 0)), 16, 1, {}),  # padded beyond the image

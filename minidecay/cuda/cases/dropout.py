@@ -28,14 +28,6 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         yield Case(
             "dropout",
             f"{n} elements, p {p}",
-            (
-                x,
-                np.full(n, np.nan, np.float32),
-                n,
-                threshold,
-                scale,
-                *key,
-                np.array([counter], np.uint64),
-            ),
+            (x, unwritten, n, threshold, scale, *key, at),
             {"y": np.where(words >= np.uint64(threshold), x * scale, 0)},
         )

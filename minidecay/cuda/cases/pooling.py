@@ -21,6 +21,7 @@ _SIZES = [
 
 def cases(rng: np.random.Generator) -> Iterator[Case]:
     """The four kernels on each size; small whole numbers, so that maxima are often shared."""
+    yield _special()
     for shape, size, stride, padding in _SIZES:
         x = rng.integers(-3, 4, shape).astype(np.float32)
         (n, height, width, channels), (kh, kw), (sh, sw), (ph, pw) = shape, size, stride, padding
@@ -55,3 +56,15 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         yield Case("avg_pool2d", label, (x, empty(*out), *sizes), {"y": mean})
         arguments = (gy, empty(*shape), *sizes)
         yield Case("avg_pool2d_grad", label, arguments, {"gx": g_mean[inside]})
+
+
+def _special() -> Case:
+    """NaN passes, and the place stays at the last maximum before it; padding is -infinity."""
+    nan, inf = np.nan, np.inf
+    rows = [[1, nan, 2], [nan, 1, 2], [1, 2, nan], [2, 1, 2], [-inf, -inf, -inf]]
+    x = np.array(rows, np.float32).reshape(1, 5, 3, 1)
+    y = np.array([nan, nan, nan, 2, -inf]).reshape(1, 5, 1, 1)
+    place = np.array([1, 0, 2, 1, 0], np.int32).reshape(y.shape)
+    outputs = np.full(y.shape, 7, np.float32), np.full(y.shape, -7, np.int32)
+    sizes = (*x.shape, 5, 1, 1, 5, 1, 5, 0, 1)
+    return Case("max_pool2d", "special values", (x, *outputs, *sizes), {"y": y, "place": place})

@@ -12,7 +12,7 @@ _RATE, _MOMENTUM, _DECAY = 0.1, 0.9, 0.01
 
 
 def cases(rng: np.random.Generator) -> Iterator[Case]:
-    """Sizes around four (what a thread takes) and around a block, aligned and not."""
+    """Sizes around four (what a thread takes) and around a block."""
     for nesterov in (0, 1):
         for n in (1, 3, 4, 5, 1023, 1024, 1030):
             yield _case(rng, n, nesterov)

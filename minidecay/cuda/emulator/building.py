@@ -48,10 +48,16 @@ def compiler() -> str:
     )
 
 
-def build(source: Source, defines: Mapping[str, int | str], *, check: bool) -> Path:
-    """The shared object of a source under the given options, from the cache if it is there."""
+def build(
+    source: Source, defines: Mapping[str, int | str], *, check: bool, count: bool = False
+) -> Path:
+    """The shared object of a source under the given options, from the cache if it is there.
+
+    With `count` the accesses that `check` would watch are counted instead.
+    """
+    watch = check or count
     command = compiler()
-    flags = _COMMON + (_CHECK + _own_flags(command) if check else _FAST)
+    flags = _COMMON + (_CHECK + _own_flags(command) if watch else _FAST)
     text = "\n".join(
         [
             '#include "shim.h"',
@@ -61,17 +67,18 @@ def build(source: Source, defines: Mapping[str, int | str], *, check: bool) -> P
         ]
     )
     runtime = _runtime()
-    made_of = (command, _version(command), flags, text, *runtime.values())
+    made_of = (command, _version(command), flags, count, text, *runtime.values())
 
     def make(path: Path) -> None:
         with TemporaryDirectory() as scratch:
             unit = Path(scratch) / "kernel.cpp"
             unit.write_text(text)
             include = f"-I{HERE}"
-            plain = (*_COMMON, "-O2", *(("-DMINIDECAY_CHECK=1",) if check else ()))
+            plain = (*_COMMON, "-O2", *(("-DMINIDECAY_CHECK=1",) if watch else ()))
+            watcher = "counter.cpp" if count else "checker.cpp"
             objects = [str(Path(scratch) / "kernel.o")]
             _call([command, *flags, include, "-c", str(unit), "-o", objects[0]], source.label)
-            for name in ("runtime.cpp", "checker.cpp") if check else ("runtime.cpp",):
+            for name in ("runtime.cpp", watcher) if watch else ("runtime.cpp",):
                 # The runtime is the same for every kernel: compiled once.
                 parts = (command, _version(command), plain, name, *runtime.values())
                 objects.append(str(cached(parts, ".o", _object(command, plain, HERE / name))))
@@ -94,7 +101,7 @@ def _runtime() -> dict[str, str]:
     return {name: (HERE / name).read_text() for name in _RUNTIME}
 
 
-_RUNTIME = ("shim.h", "runtime.h", "runtime.cpp", "checker.cpp")
+_RUNTIME = ("shim.h", "runtime.h", "runtime.cpp", "checker.cpp", "counter.cpp")
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Launching on the CPU, and telling what check mode found."""
+"""Launching on the CPU, and telling what check mode found or count mode counted."""
 
 import ctypes
 import os
@@ -14,7 +14,7 @@ import numpy as np
 from minidecay.cuda.emulator.building import build
 from minidecay.cuda.source import Signature, Source
 
-__all__ = ["EmulatedModule", "Finding", "KernelFault"]
+__all__ = ["Count", "EmulatedModule", "Finding", "KernelFault"]
 
 _INCLUDED = re.compile(r"kernels/\S+\.cuh?:\d+")
 _RED_ZONE = 4096  # bytes around an array's copy in check mode
@@ -35,6 +35,21 @@ class Finding:
         return f"{self.place}: {self.kind} ({self.detail}), block {self.block} thread {self.thread}"
 
 
+@dataclass(frozen=True)
+class Count:
+    """What a launch's warps asked for by one instruction; `counting` has the rules.
+
+    `taken` and `ideal` are sectors of global memory, or passes through the banks of shared memory.
+    """
+
+    place: str  # "kernels/matmul/03_smem_tile.cu:41"
+    memory: str  # an array's name; "" is shared memory
+    write: bool
+    requests: int
+    taken: int
+    ideal: int
+
+
 class KernelFault(RuntimeError):  # noqa: N818 - a fault of the kernel, as CUDA says it
     """A launch whose check found something; `findings` lists each of them."""
 
@@ -51,6 +66,17 @@ class _Finding(ctypes.Structure):
         ("line", ctypes.c_int),
         ("block", ctypes.c_uint * 3),
         ("thread", ctypes.c_uint * 3),
+    ]
+
+
+class _Count(ctypes.Structure):
+    _fields_ = [
+        ("offset", ctypes.c_uint64),
+        ("memory", ctypes.c_int),
+        ("write", ctypes.c_uint),
+        ("requests", ctypes.c_uint64),
+        ("taken", ctypes.c_uint64),
+        ("ideal", ctypes.c_uint64),
     ]
 
 
@@ -75,6 +101,7 @@ class EmulatedModule:
         source: the kernels.
         defines: their options.
         check: watch every access. Slower by a factor of some fifty; what is found is a KernelFault.
+        count: count every access instead; `counts` has those of the last launch.
 
     Raises:
         CompilerMissingError, CompilerError: as `building.build` does.
@@ -83,12 +110,21 @@ class EmulatedModule:
     array_type: type[Any] = np.ndarray
 
     def __init__(
-        self, source: Source, defines: Mapping[str, int | str], *, check: bool = False
+        self,
+        source: Source,
+        defines: Mapping[str, int | str],
+        *,
+        check: bool = False,
+        count: bool = False,
     ) -> None:
-        self.source, self.check = source, check
-        self.path = build(source, defines, check=check)
+        self.source, self.check = source, check or count
+        self.counts: list[Count] = []
+        self.path = build(source, defines, check=check, count=count)
         self._library = ctypes.CDLL(str(self.path))
         self._library.emu_findings.restype = ctypes.POINTER(_Finding)
+        self._count = count
+        if count:
+            self._library.emu_counts.restype = ctypes.POINTER(_Count)
 
     def launch(
         self,
@@ -133,9 +169,11 @@ class EmulatedModule:
         if self.check:
             for place, array in arrays:
                 array[...] = fenced[place]
+        names = [signature.parameters[place].name for place, _ in arrays]
         if found:
-            names = [signature.parameters[place].name for place, _ in arrays]
             raise KernelFault(signature.name, self._findings(found, names))
+        if self._count:
+            self.counts = self._counted(names)
 
     def _findings(self, found: int, names: Sequence[str]) -> list[Finding]:
         """The launch's findings, one for each kind and place: the first thread that did it."""
@@ -148,6 +186,20 @@ class EmulatedModule:
             finding = Finding(raw.kind.decode(), detail, place, (*raw.block,), (*raw.thread,))
             first.setdefault((finding.kind, place), finding)
         return list(first.values())
+
+    def _counted(self, names: Sequence[str]) -> list[Count]:
+        number = ctypes.c_uint()
+        raw = self._library.emu_counts(ctypes.byref(number))[: number.value]
+        places = {each.offset: self._place(each.offset) for each in raw}
+        return [
+            Count(
+                places[each.offset],
+                "" if each.memory < 0 else names[each.memory],
+                bool(each.write),
+                *(each.requests, each.taken, each.ideal),
+            )
+            for each in raw
+        ]
 
     def _place(self, offset: int) -> str:
         """The line of the .cu that an instruction was compiled from."""

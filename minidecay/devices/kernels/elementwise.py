@@ -99,6 +99,7 @@ class Elementwise(Arrays):
         return self._spread("where", [x, y], np.float32, self.xp.asarray(condition, bool))
 
     def _unary(self, op: str, x: Array) -> Array:
+        x = self.xp.asarray(x)  # it may be one of NumPy's scalars
         if not self._computes(x):
             return getattr(self.xp, _THEIR_NAMES.get(op, op))(x)
         x = self.dense(x)

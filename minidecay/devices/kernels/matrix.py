@@ -6,6 +6,8 @@ Many small products go to `fused/batched_matmul`, whose blocks are as small as t
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from minidecay.devices.kernels.arrays import Arrays
 from minidecay.devices.ladders import VENDOR, chosen
 from minidecay.devices.protocol import Activation, Array
@@ -37,7 +39,7 @@ class Matrix(Arrays):
         b, transpose_b = self._stored(b, transpose_b)
         k, m = a.shape[-2:] if transpose_a else a.shape[:-3:-1]
         n = b.shape[-2] if transpose_b else b.shape[-1]
-        batch = a.shape[:-2] if b.ndim == 2 else self.xp.broadcast(a[..., 0, 0], b[..., 0, 0]).shape
+        batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
         shape = (*batch, m, n)
         if prod(batch) == prod(a.shape[:-2]) and b.ndim == 2 and not transpose_a:
             m, batch = m * prod(batch), ()  # one b for all: their rows are those of one matrix
