@@ -106,7 +106,7 @@ conv2d(const float* __restrict__ x, const float* __restrict__ w, const float* __
   for (int k0 = 0; k0 < KH * KW * C; k0 += BK) {
 #pragma unroll
     for (int i = 0; i < BM / STEP; ++i) {
-      const Place& at = window[i];
+      const Place at = window[i];
       As[k][line + i * STEP] =
           tap.i < KH ? image_at(x, at.i, at.j + tap.i, at.k + tap.j, tap.k, N, H, W, C) : 0.f;
     }
@@ -163,7 +163,7 @@ conv2d_input_grad(const float* __restrict__ gy, const float* __restrict__ w, flo
     const int a = rows.tap + tap.i * SH, b = columns.tap + tap.j * SW;
 #pragma unroll
     for (int i = 0; i < BM / STEP; ++i) {
-      const Place& at = out[i];
+      const Place at = out[i];
       As[k][line + i * STEP] =
           a < KH ? image_at(gy, at.i, at.j - tap.i, at.k - tap.j, tap.k, N, OH, OW, O) : 0.f;
     }
@@ -208,9 +208,9 @@ conv2d_weight_grad(const float* __restrict__ gy, const float* __restrict__ x, fl
   float sum[TM][TN] = {};
   for (int k0 = share.first; k0 < share.end; k0 += BK) {
 #pragma unroll
-    for (int k = run; k < run + RUN; ++k) {
+    for (int k = run; k < run + RUN; ++k) {  // what lies beyond the share meets zeros of gy
       const int h = out.j * SH - PH + tap.i, v = out.k * SW - PW + tap.j;
-      As[k][m] = k0 + k < share.end ? image_at(x, out.i, h, v, tap.k, N, H, W, C) : 0.f;
+      As[k][m] = image_at(x, out.i, h, v, tap.k, N, H, W, C);
       advance(out, 1, OH, OW);
     }
     copy_rows(Bs, gy, k0, share.end, corner.n, O, t);

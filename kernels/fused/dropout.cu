@@ -16,6 +16,7 @@
 
 constexpr int THREADS = 256;
 constexpr int EACH = 4;  // words a Philox block
+static_assert(EACH == 4, "a block of Philox has four words");
 
 //! grid    cdiv(n, THREADS * EACH)
 //! block   THREADS

@@ -20,6 +20,7 @@
 
 constexpr int THREADS = 256;
 constexpr int EACH = 4;  // neighbours that a thread of `unary` and `compare` takes
+static_assert(EACH == 4, "a float4 holds four");
 
 // All are functions of two numbers, so that any may be pasted into any of the kernels.
 #define OPERATION __device__ __forceinline__ float

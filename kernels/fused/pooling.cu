@@ -31,7 +31,7 @@ __device__ __forceinline__ int first_window(int p, int K, int S) {
 }
 __device__ __forceinline__ int last_window(int p, int S, int O) { return min(p / S, O - 1); }
 
-// The first of equal maxima wins; what is no number never does, but for a window's first.
+// The first of equal maxima wins. A NaN passes, as NumPy's, and the place stays where it was.
 //! grid    cdiv(N * OH * OW * C, THREADS)
 //! block   THREADS
 extern "C" __global__ void __launch_bounds__(THREADS)
@@ -40,17 +40,18 @@ max_pool2d(const float* __restrict__ x, float* y, int* place, int N, int H, int 
   const int i = blockIdx.x * THREADS + threadIdx.x;
   if (i >= N * OH * OW * C) return;
   const Pixel at = pixel_of(i, OH, OW, C);
-  float largest = 0.f;
-  int found = -1;
+  float largest = __int_as_float(0xff800000);  // -infinity, as padding
+  int found = 0;
   for (int a = 0; a < KH; ++a)
     for (int b = 0; b < KW; ++b) {
       const int h = at.h * SH + a - PH, w = at.w * SW + b - PW;
       if (h < 0 || h >= H || w < 0 || w >= W) continue;
       const float value = x[((at.n * H + h) * W + w) * C + at.c];
-      if (found < 0 || value > largest) {
+      if (value > largest) {
         largest = value;
         found = a * KW + b;
       }
+      if (value != value) largest = value;  // and from then on nothing is larger
     }
   y[i] = largest;
   place[i] = found;

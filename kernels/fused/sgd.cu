@@ -16,6 +16,7 @@
 
 constexpr int THREADS = 256;
 constexpr int EACH = 4;  // elements a thread, a float4 where the pointers allow it
+static_assert(EACH == 4, "a float4 holds four");
 
 __device__ __forceinline__ void update(float& w, float g, float& v, float lr, float momentum,
                                        float weight_decay) {

@@ -1,18 +1,19 @@
-"""The command `minidecay kernels`: list what there is, and check it without a GPU."""
+"""The command `minidecay kernels`: list what there is, check and count it without a GPU."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from minidecay.cuda import checking, source
+from minidecay.cuda import checking, counting, source
 from minidecay.cuda.cases import REFERENCES
+from minidecay.cuda.emulator import KernelFault
 from minidecay.cuda.emulator.building import CompilerMissingError
 
 __all__ = ["add_arguments", "main"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give `parser` the subcommands list and check."""
+    """Give `parser` the subcommands list, check and count."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     actions.add_parser("list", help="name the kernels")
     check = actions.add_parser(
@@ -33,6 +34,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=REFERENCES,
         help="what a .cu file of one's own must compute",
     )
+    count = actions.add_parser(
+        "count",
+        help="count what each line of a kernel asks of memory",
+        description="Runs a kernel on the CPU and counts, line by line, the sectors of global "
+        "memory and the bank conflicts of shared memory that its warps ask for. A model: its "
+        "rules stand in minidecay/cuda/counting.py.",
+    )
+    count.add_argument("name", metavar="NAME", help="a path under kernels/, or any .cu file")
+    count.add_argument("--kernel", help="which of the file's kernels")
+    count.add_argument(
+        "--shape",
+        metavar="M,N,K",
+        default="",
+        help="the kernel's first int parameters, in their order; M,N,K for a matmul",
+    )
+    count.add_argument(
+        "--set",
+        metavar="NAME=VALUE",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="other integer parameters, options, and how many elements an array has",
+    )
+    count.add_argument(
+        "--against",
+        metavar="NAME",
+        default="",
+        help="another file beside it, or OPTION=VALUE: the same file under another option",
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -40,9 +70,11 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.action == "list":
         return _list()
     try:
+        if arguments.action == "count":
+            return _count(arguments)
         return _check(arguments.names, arguments.reference)
     except (ValueError, CompilerMissingError) as error:
-        print(f"minidecay kernels check: {error}", file=sys.stderr)
+        print(f"minidecay kernels {arguments.action}: {error}", file=sys.stderr)
         return 2
 
 
@@ -57,6 +89,17 @@ def _list() -> int:
 def _idea(path: Path) -> str:
     """The first line of a kernel file, which says its idea."""
     return path.read_text().partition("\n")[0].strip("/ ")
+
+
+def _count(arguments: argparse.Namespace) -> int:
+    name, kernel = arguments.name, arguments.kernel
+    sizes = counting.parse_sizes(name, kernel, arguments.shape, arguments.set)
+    try:
+        print(counting.report(name, sizes, kernel, arguments.against))
+    except KernelFault as fault:
+        print(fault)
+        return 1
+    return 0
 
 
 def _check(names: list[str], reference: str | None) -> int:

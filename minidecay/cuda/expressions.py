@@ -3,6 +3,7 @@
 import ast
 import operator
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 __all__ = ["cdiv", "evaluate"]
 
@@ -51,11 +52,15 @@ def evaluate(text: str, names: Mapping[str, int]) -> tuple[int, ...]:
         ValueError: the text is no such expression, or names something that `names` has not.
     """
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
-        each = tree.elts if isinstance(tree, ast.Tuple) else [tree]
-        return tuple(int(_value(node, names)) for node in each)
+        return tuple(int(_value(node, names)) for node in _parsed(text))
     except (SyntaxError, TypeError, ZeroDivisionError) as error:
         raise ValueError(f"{text!r} cannot be evaluated: {error}") from None
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> tuple[ast.expr, ...]:
+    tree = ast.parse(text.strip(), mode="eval").body
+    return tuple(tree.elts) if isinstance(tree, ast.Tuple) else (tree,)
 
 
 def _value(node: ast.expr, names: Mapping[str, int]) -> int:

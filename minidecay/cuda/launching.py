@@ -16,7 +16,7 @@ __all__ = ["Compiled", "Launch", "Module", "launches", "load"]
 
 Extent = tuple[int, int, int]
 
-_TYPES: dict[str, type[np.generic]] = {
+TYPES: dict[str, type[np.generic]] = {
     "float": np.float32,
     "double": np.float64,
     "int": np.int32,
@@ -189,7 +189,7 @@ def _coerced(signature: Signature, arguments: Sequence[Any], array_type: type) -
 
 
 def _argument(kernel: str, parameter: Parameter, value: Any, array_type: type[Any]) -> Any:
-    name, wanted = parameter.name, _TYPES[parameter.type]
+    name, wanted = parameter.name, TYPES[parameter.type]
     if not parameter.pointer:
         if not isinstance(value, int | float | np.generic) or (
             isinstance(value, float | np.floating) and not issubclass(wanted, np.floating)

@@ -239,7 +239,9 @@ def test_dropout_drops_elements_independently():
 
 def test_the_gradient_passes_where_the_value_passed(device):
     x = np.ones((8, 8), np.float32)
-    y, gx = answers(nn.Dropout(0.5, rng=stream()), x, lambda shape: np.ones(shape, np.float32), device)
+    y, gx = answers(
+        nn.Dropout(0.5, rng=stream()), x, lambda shape: np.ones(shape, np.float32), device
+    )
     np.testing.assert_array_equal(gx, y)
 
 

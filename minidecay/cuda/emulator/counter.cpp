@@ -41,7 +41,9 @@ struct Tally {
 };
 
 static std::map<Site, Tally> tallies;
-static unsigned present;  // the block that is running
+static unsigned present;  // the block that is running, and
+static size_t held;       // how many requests it has made
+static constexpr size_t TOO_MANY = 4'000'000;
 static std::vector<Count> counts;
 
 // How many different numbers there are. Sorts them.
@@ -94,11 +96,20 @@ static void end_block() {
     tally.times.clear();
     tally.requests.clear();
   }
+  held = 0;
 }
 
 void start_checking(const Launch&) {
   tallies.clear();
   present = 0;
+  held = 0;
+}
+
+static void refuse(const char* kind, const Site& site) {
+  char detail[64];
+  snprintf(detail, sizeof detail, "%s of %u bytes", site.write ? "write" : "read", site.bytes);
+  report(kind, detail, site.instruction, 0);
+  leave_block();
 }
 
 static void note(const Site& site, uintptr_t address) {
@@ -112,7 +123,10 @@ static void note(const Site& site, uintptr_t address) {
   tally.requests.resize(WARPS);
   auto& requests = tally.requests[me.warp];
   unsigned n = tally.times[me.linear]++;
-  if (n == requests.size()) requests.emplace_back();
+  if (n == requests.size()) {
+    if (++held > TOO_MANY) refuse("more than can be counted: 4e6 requests of one block", site);
+    requests.emplace_back();
+  }
   requests[n].lanes |= 1u << me.lane;
   requests[n].address[me.lane] = address;
 }
@@ -123,30 +137,25 @@ static bool of_this_image(const void* address) {
          theirs.dli_fbase == ours.dli_fbase;
 }
 
-static void refuse(const char* kind, unsigned bytes, bool write, void* instruction) {
-  char detail[64];
-  snprintf(detail, sizeof detail, "%s of %u bytes", write ? "write" : "read", bytes);
-  report(kind, detail, instruction, 0);
-  leave_block();
-}
-
 static void access(const void* pointer, unsigned bytes, bool write, void* instruction) {
   const char* address = (const char*)pointer;
   if (!block) return;
   if (address >= block->stacks && address < block->stacks + (size_t)block->size * STACK) return;
-  if ((uintptr_t)address % bytes) refuse("misaligned access", bytes, write, instruction);
+  Site site{instruction, bytes, write, SHARED};
+  if ((uintptr_t)address % bytes) refuse("misaligned access", site);
   for (const auto* memory : {&block->static_memory, &block->dynamic_memory}) {
     size_t offset = address - (const char*)memory->data();
     if (offset < memory->size() && offset + bytes <= memory->size())
-      return note({instruction, bytes, write, SHARED}, (uintptr_t)address);
+      return note(site, (uintptr_t)address);
   }
   for (unsigned i = 0; i < block->launch->ranges; i++) {
     size_t offset = address - (const char*)block->launch->starts[i];
+    site.memory = (int)i;
     if (offset < block->launch->bytes[i] && offset + bytes <= block->launch->bytes[i])
-      return note({instruction, bytes, write, (int)i}, (uintptr_t)address);
+      return note(site, (uintptr_t)address);
   }
   if (!write && of_this_image(address)) return;  // a constant table
-  refuse("out of bounds", bytes, write, instruction);
+  refuse("out of bounds", site);
 }
 
 // A struct that is copied whole moves as the widest words that its address and size are made of.
