@@ -29,7 +29,8 @@ def compiler():
 
 @pytest.fixture
 def bare(monkeypatch):
-    """No wheel on the path and no library in the system."""
+    """No wheel on the path, no library in the system, and none loaded."""
+    monkeypatch.setattr(nvrtc, "_loaded", lambda: None)
     monkeypatch.setattr(ctypes.util, "find_library", lambda name: None)
     with monkeypatch.context() as patch:
         patch.setattr(sys, "path", [])
@@ -88,6 +89,11 @@ def test_a_failing_call_is_named_with_nvidias_words_for_it(compiler):
 
 def test_the_version_is_one_that_knows_c_plus_plus_17(compiler):
     assert nvrtc.version() >= (11, 0)
+
+
+def test_a_library_that_is_loaded_already_comes_first(compiler):
+    assert nvrtc.find() == nvrtc._loaded()
+    assert nvrtc.find().name.startswith("libnvrtc.so")
 
 
 @pytest.mark.usefixtures("unloaded")

@@ -43,7 +43,7 @@ struct Tally {
 static std::map<Site, Tally> tallies;
 static unsigned present;  // the block that is running, and
 static size_t held;       // how many requests it has made
-static constexpr size_t TOO_MANY = 4'000'000;
+static constexpr size_t TOO_MANY = 1'000'000;
 static std::vector<Count> counts;
 
 // How many different numbers there are. Sorts them.
@@ -124,7 +124,7 @@ static void note(const Site& site, uintptr_t address) {
   auto& requests = tally.requests[me.warp];
   unsigned n = tally.times[me.linear]++;
   if (n == requests.size()) {
-    if (++held > TOO_MANY) refuse("more than can be counted: 4e6 requests of one block", site);
+    if (++held > TOO_MANY) refuse("more than can be counted: 1e6 requests of one block", site);
     requests.emplace_back();
   }
   requests[n].lanes |= 1u << me.lane;
