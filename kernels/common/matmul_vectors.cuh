@@ -85,7 +85,27 @@ __device__ __forceinline__ void add_four(float4& to, const float* from) {
   to.w += four.w;
 }
 
-// As `finish`, for all elements of a thread: the first is C[m, n].
+// Writes four neighbours of C, of which the first lies inside. `whole`: all do, and are aligned.
+__device__ __forceinline__ void finish_four(float4 four, const float* __restrict__ bias,
+                                            const float* __restrict__ residual, float* C, int m,
+                                            int n, int M, int N, bool whole) {
+  if (!whole) {
+    finish(four.x, bias, residual, C, m, n, M, N);
+    finish(four.y, bias, residual, C, m, n + 1, M, N);
+    finish(four.z, bias, residual, C, m, n + 2, M, N);
+    finish(four.w, bias, residual, C, m, n + 3, M, N);
+    return;
+  }
+  if (m >= M || n >= N) return;
+  if (BIAS) add_four(four, bias + n);
+  if (RESIDUAL) add_four(four, residual + (m * N + n));
+  if (RELU)
+    four = make_float4(fmaxf(four.x, 0.f), fmaxf(four.y, 0.f), fmaxf(four.z, 0.f),
+                       fmaxf(four.w, 0.f));
+  *(float4*)(C + (m * N + n)) = four;
+}
+
+// Finishes all elements of a thread: the first is C[m, n].
 template <int APART_M, int APART_N, int TM, int TN>
 __device__ __forceinline__ void finish_fours(const float (&sum)[TM][TN],
                                              const float* __restrict__ bias,
@@ -96,20 +116,7 @@ __device__ __forceinline__ void finish_fours(const float (&sum)[TM][TN],
 #pragma unroll
   for (int i = 0; i < TM; ++i)
 #pragma unroll
-    for (int j = 0; j < TN; j += 4) {
-      const int row = m + i / 4 * APART_M + i % 4, column = n + j / 4 * APART_N;
-      if (!whole) {
-#pragma unroll
-        for (int l = 0; l < 4; ++l)
-          finish(sum[i][j + l], bias, residual, C, row, column + l, M, N);
-      } else if (row < M && column < N) {
-        float4 four = make_float4(sum[i][j], sum[i][j + 1], sum[i][j + 2], sum[i][j + 3]);
-        if (BIAS) add_four(four, bias + column);
-        if (RESIDUAL) add_four(four, residual + (row * N + column));
-        if (RELU)
-          four = make_float4(fmaxf(four.x, 0.f), fmaxf(four.y, 0.f), fmaxf(four.z, 0.f),
-                             fmaxf(four.w, 0.f));
-        *(float4*)(C + (row * N + column)) = four;
-      }
-    }
+    for (int j = 0; j < TN; j += 4)
+      finish_four(make_float4(sum[i][j], sum[i][j + 1], sum[i][j + 2], sum[i][j + 3]), bias,
+                  residual, C, m + i / 4 * APART_M + i % 4, n + j / 4 * APART_N, M, N, whole);
 }

@@ -28,13 +28,14 @@ constexpr int BN = SIDE * TN;
 constexpr int BK = 8;
 constexpr int PAD = 4;
 constexpr int THREADS = SIDE * SIDE;
+constexpr int BLOCKS = 2;  // on an SM at once: at most 128 registers a thread
 static_assert(THREADS <= 1024, "a block has at most 1024 threads");
 static_assert(TM % 4 == 0 && TN % 4 == 0 && BK % 4 == 0 && PAD % 4 == 0, "whole float4s");
 static_assert(BM * BK == 4 * THREADS && BN * BK == 4 * THREADS, "a thread copies one of each tile");
 
 //! grid    cdiv(N, BN), cdiv(M, BM), batch
 //! block   THREADS
-extern "C" __global__ void __launch_bounds__(THREADS)
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)
 matmul(const float* __restrict__ A, const float* __restrict__ B, const float* __restrict__ bias,
        const float* __restrict__ residual, float* C, int M, int N, int K, int batch,
        long long stride_a, long long stride_b) {

@@ -27,6 +27,7 @@ constexpr int TM = WM / LANES_M;
 constexpr int TN = WN / LANES_N;
 constexpr int PAD = 4;
 constexpr int THREADS = BM / WM * (BN / WN) * 32;
+constexpr int BLOCKS = 2;  // on an SM at once: at most 128 registers a thread
 static_assert(THREADS <= 1024, "a block has at most 1024 threads");
 static_assert(LANES_M * LANES_N == 32, "a warp has 32 threads");
 static_assert(BM % WM == 0 && BN % WN == 0, "whole tiles of warps");
@@ -36,7 +37,7 @@ static_assert(BM * BK == 4 * THREADS && BN * BK == 4 * THREADS, "a thread copies
 
 //! grid    cdiv(N, BN), cdiv(M, BM), batch
 //! block   THREADS
-extern "C" __global__ void __launch_bounds__(THREADS)
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)
 matmul(const float* __restrict__ A, const float* __restrict__ B, const float* __restrict__ bias,
        const float* __restrict__ residual, float* C, int M, int N, int K, int batch,
        long long stride_a, long long stride_b) {

@@ -15,8 +15,9 @@ The kernel runs on the CPU, and every load and store of global and shared memory
   that ask for 8 bytes go in half-warps, for 16 (float4) in quarter-warps. *Conflicts* are the
   passes beyond one for each warp, half or quarter that asks for anything.
 - Arrays begin on 256 bytes, as cudaMalloc gives them. Constant tables and what a thread keeps to
-  itself, registers or local memory, is not counted. What the CPU's compiler loads only once is
-  one access; a GPU's may fold more or fewer. clang++ takes a float4 apart into four accesses of
+  itself, registers or local memory, are not counted. What the CPU's compiler loads only once is
+  one access; a GPU's may fold more or fewer. What is inlined from an included file counts on the
+  line that calls it. clang++ takes a float4 apart into four accesses of
   4 bytes, so count kernels that use it with g++.
 
 The FLOPs are those of the formula, known for kernels called matmul, 2 M N K, and conv2d and its

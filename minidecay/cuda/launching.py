@@ -12,7 +12,7 @@ from minidecay.cuda.emulator import EmulatedModule
 from minidecay.cuda.expressions import evaluate
 from minidecay.cuda.source import Parameter, Signature, Source, find, read
 
-__all__ = ["Compiled", "Launch", "Module", "launches", "load"]
+__all__ = ["TYPES", "Compiled", "Launch", "Module", "launches", "load"]
 
 Extent = tuple[int, int, int]
 

@@ -20,14 +20,28 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         (1029, 0.25, (2**63 + 3, 2**40), 2**32 + 9),
         (33, 0.0, (1, 0), 0),
     ]:
-        x = rng.standard_normal(n, dtype=np.float32)
-        philox = np.random.Philox(key=key[0] + (key[1] << 64), counter=counter << 128)
-        words, threshold = philox.random_raw(n), int(p * 2.0**64)
-        scale = 1 / (1 - p)
-        unwritten, at = np.full(n, np.nan, np.float32), np.array([counter], np.uint64)
-        yield Case(
-            "dropout",
-            f"{n} elements, p {p}",
-            (x, unwritten, n, threshold, scale, *key, at),
-            {"y": np.where(words >= np.uint64(threshold), x * scale, 0)},
-        )
+        words = _words(n, key, counter)
+        yield _case(rng, f"{n} elements, p {p}", words, int(p * 2.0**64), key, counter)
+    words = _words(6, (1, 0), 0)
+    yield _case(rng, "a word that is the threshold", words, int(words[4]), (1, 0), 0)
+
+
+def _words(n: int, key: tuple[int, int], counter: int) -> np.ndarray:
+    philox = np.random.Philox(key=key[0] + (key[1] << 64), counter=counter << 128)
+    return philox.random_raw(n)
+
+
+def _case(
+    rng: np.random.Generator,
+    label: str,
+    words: np.ndarray,
+    threshold: int,
+    key: tuple[int, int],
+    counter: int,
+) -> Case:
+    n, scale = words.size, 1 / (1 - threshold / 2**64)
+    x = rng.standard_normal(n, dtype=np.float32)
+    unwritten, at = np.full(n, np.nan, np.float32), np.array([counter], np.uint64)
+    expected = {"y": np.where(words >= np.uint64(threshold), x * scale, 0)}
+    arguments = (x, unwritten, n, threshold, scale, *key, at)
+    return Case("dropout", label, arguments, expected)
