@@ -9,7 +9,7 @@
 // constants; the rest are arguments. Each of the three products (y; the gradient for x, of gy and
 // w; the gradient for w, of gy and x) takes 2 N OH OW O KH KW C FLOPs.
 #pragma once
-#include "common/reduce.cuh"  // share_of
+#include "common/share.cuh"
 
 #ifndef KH
 #define KH 3  // height of the kernel

@@ -1,4 +1,4 @@
-// Sums and maxima over a warp, over a block, and down the columns of a block. The order in which
+// Sums and maxima over a warp, and down the columns of a block. The order in which
 // numbers are combined never changes, so runs repeat bit for bit.
 #pragma once
 
@@ -25,22 +25,9 @@ __device__ __forceinline__ float warp_reduce(float x) {
 __device__ __forceinline__ float warp_sum(float x) { return warp_reduce<add>(x); }
 __device__ __forceinline__ float warp_max(float x) { return warp_reduce<larger>(x); }
 
-// Over a block of WARPS warps in a row; each thread gets the result. All threads call it; a second
-// call needs an array of its own, since nothing keeps its writes behind the first one's reads.
-template <float combine(float, float), int WARPS>
-__device__ __forceinline__ float block_reduce(float x, float (&partial)[WARPS]) {
-  static_assert(WARPS <= 32, "a block has at most 1024 threads");
-  x = warp_reduce<combine>(x);
-  if (threadIdx.x % WARP == 0) partial[threadIdx.x / WARP] = x;
-  __syncthreads();
-  x = partial[0];
-#pragma unroll
-  for (int warp = 1; warp < WARPS; ++warp) x = combine(x, partial[warp]);
-  return x;
-}
-
 // Over a block's column, the ROWS threads of one threadIdx.x; each thread gets its column's
-// result. As with block_reduce, all threads call it, and a second call needs its own array.
+// result. All threads call it; a second call needs an array of its own, since nothing keeps its
+// writes behind the first one's reads.
 template <float combine(float, float), int ROWS, int COLUMNS>
 __device__ __forceinline__ float column_reduce(float x, float (&partial)[ROWS][COLUMNS]) {
   partial[threadIdx.y][threadIdx.x] = x;
@@ -49,16 +36,4 @@ __device__ __forceinline__ float column_reduce(float x, float (&partial)[ROWS][C
 #pragma unroll
   for (int row = 1; row < ROWS; ++row) x = combine(x, partial[row][threadIdx.x]);
   return x;
-}
-
-// What part `part` of `parts` takes of `length` things: [first, end), cdiv(length, parts) of them
-// but for the last ones, which may have fewer or none.
-struct Share {
-  int first, end;
-};
-
-__device__ __forceinline__ Share share_of(int length, int part, int parts) {
-  const long long size = (length - 1) / parts + 1, first = part * size;
-  const long long end = first + size;
-  return {(int)(first < length ? first : length), (int)(end < length ? end : length)};
 }

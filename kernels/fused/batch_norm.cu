@@ -18,6 +18,7 @@
 // second reading is often a cache's); backward: 20 (gy and x twice, gx). FLOPs: about 8 and 12.
 // Memory limits it: what fusing saves is the 8 to 16 bytes of a ReLU and of a residual's addition.
 #include "common/reduce.cuh"
+#include "common/share.cuh"
 
 #ifndef RESIDUAL
 #define RESIDUAL 0  // 1: add `residual` before the activation; backward also writes its gradient

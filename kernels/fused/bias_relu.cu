@@ -9,6 +9,7 @@
 // Bytes: 8 for each x forward and 12 backward (gy and y read, gx written), where bias, ReLU and the
 // sum as launches of their own would move 16 and 16. FLOPs: 2 and 1. Memory limits it.
 #include "common/reduce.cuh"
+#include "common/share.cuh"
 
 #ifndef RELU
 #define RELU 1  // 0: only the bias

@@ -15,6 +15,7 @@
 // Bytes: 4 for each x; FLOPs: one each. Memory limits it. A warp sums 32 strands, each of
 // cdiv(length, 32 parts) numbers, so rounding errors grow with that and not with `length`.
 #include "common/reduce.cuh"
+#include "common/share.cuh"
 
 #ifndef OP
 #define OP sum  // sum, max or square_sum
