@@ -38,7 +38,7 @@ class CupyModule:
         def make(path: Path) -> None:
             path.write_bytes(nvrtc.compile_cubin(source.text, source.label, arch, defines).cubin)
 
-        self._module = cupy.RawModule(path=str(cached(tuple(map(str, made_of)), ".cubin", make)))
+        self._module = cupy.RawModule(path=str(cached(made_of, ".cubin", make)))
         self._functions: dict[str, Any] = {}
 
     def launch(

@@ -26,14 +26,24 @@ class Launching:
         return load(file, device=self.name, **options)
 
     def launch(self, file: str, kernel: str, *arguments: Any, **options: Any) -> None:
-        """Launch `kernel` of kernels/`file`.cu under the given options."""
-        self._module(file, **options).launch(kernel, arguments)
+        """Launch `kernel` of kernels/`file`.cu under the given options.
+
+        A flag, True or False, is 1 or the file's default.
+        """
+        given = {
+            name: 1 if value is True else value
+            for name, value in options.items()
+            if value is not False
+        }
+        self._module(file, **given).launch(kernel, arguments)
 
     def empty(self, shape: Shape) -> Array:
         return self.xp.empty(shape, np.float32)
 
-    def dense(self, x: Array) -> Array:
-        """x as the kernels take it: float32 (anything else is an error) and C-contiguous."""
+    def dense(self, x: Array | None) -> Array | None:
+        """x as the kernels take it, float32 and C-contiguous; None stays. Other floats raise."""
+        if x is None:
+            return None
         self.check_dtype(x.dtype)
         return self.xp.asarray(x, np.float32, order="C")
 
@@ -45,8 +55,3 @@ class Launching:
                 f"{self.name}: {dtype} values, but the kernels compute in float32; "
                 "use astype('float32'), or the device cpu"
             )
-
-
-def cdiv(a: int, b: int) -> int:
-    """a / b rounded up."""
-    return -(-a // b)

@@ -7,8 +7,8 @@ cut into splits, which a second launch adds in a fixed order.
 
 from typing import Any
 
+from minidecay.cuda.expressions import cdiv
 from minidecay.devices.cpu.windows import output_size
-from minidecay.devices.kernels.base import cdiv
 from minidecay.devices.kernels.matrix import Matrix
 from minidecay.devices.ladders import chosen
 from minidecay.devices.protocol import Activation, Array, Pair, Shape
@@ -42,34 +42,32 @@ class Convolution(Matrix):
             )
             return y.reshape(n, height, width, filters)
         y = self.empty((n, height, width, filters))
-        options = {"BIAS": bias is not None, "RESIDUAL": residual is not None}
-        options["RELU"] = activation == "relu"
         self.launch(
             rung,
             "conv2d",
             self.dense(x),
             self.dense(w),
-            None if bias is None else self.dense(bias),
-            None if residual is None else self.dense(residual),
+            self.dense(bias),
+            self.dense(residual),
             y,
             *_sizes(x.shape, w.shape, y.shape, padding),
             **_window(w.shape, stride),
-            **{name: 1 for name, wanted in options.items() if wanted},
+            BIAS=bias is not None,
+            RESIDUAL=residual is not None,
+            RELU=activation == "relu",
         )
         return y
 
     def conv2d_input_grad(
         self, gy: Array, w: Array, x_shape: Shape, *, stride: Pair, padding: Pair
     ) -> Array:
-        gx = self.empty(x_shape)
-        window = _window(w.shape, stride)
+        gx, window = self.empty(x_shape), _window(w.shape, stride)
+        sizes = _sizes(x_shape, w.shape, gy.shape, padding)
         if (rung := chosen("conv2d")) == IM2COL:
             filters = w.shape[3]
             columns = self.matmul(gy.reshape(-1, filters), w.reshape(-1, filters), transpose_b=True)
-            sizes = _sizes(x_shape, w.shape, gy.shape, padding)
             self.launch(IM2COL, "col2im", columns, gx, *_without_filters(sizes), **window)
             return gx
-        sizes = _sizes(x_shape, w.shape, gy.shape, padding)
         self.launch(rung, "conv2d_input_grad", self.dense(gy), self.dense(w), gx, *sizes, **window)
         return gx
 

@@ -4,7 +4,6 @@ Many small products go to `fused/batched_matmul`, whose blocks are as small as t
 """
 
 from math import prod
-from typing import Any
 
 import numpy as np
 
@@ -46,9 +45,6 @@ class Matrix(Arrays):
         stride_a, a = self._stride(a, batch)
         stride_b, b = self._stride(b, batch)
         y = self.empty(shape) if out is None or not out.flags.c_contiguous else out
-        options: dict[str, Any] = {"TRANSPOSE_A": transpose_a, "TRANSPOSE_B": transpose_b}
-        options |= {"BIAS": bias is not None, "RESIDUAL": residual is not None}
-        options["RELU"] = activation == "relu"
         if prod(batch) >= MANY and max(m, n, k) <= SMALL:
             rung = "fused/batched_matmul"
         self.launch(
@@ -56,11 +52,15 @@ class Matrix(Arrays):
             "matmul",
             a,
             b,
-            None if bias is None else self.dense(bias),
-            None if residual is None else self.dense(residual),
+            self.dense(bias),
+            self.dense(residual),
             y,
             *(m, n, k, prod(batch), stride_a, stride_b),
-            **{name: 1 for name, wanted in options.items() if wanted},
+            TRANSPOSE_A=transpose_a,
+            TRANSPOSE_B=transpose_b,
+            BIAS=bias is not None,
+            RESIDUAL=residual is not None,
+            RELU=activation == "relu",
         )
         if out is not None and y is not out:
             out[...] = y

@@ -3,8 +3,8 @@
 x (..., C) is to the kernels a matrix (rows, channels).
 """
 
+from minidecay.cuda.expressions import cdiv
 from minidecay.devices.kernels.arrays import Arrays
-from minidecay.devices.kernels.base import cdiv
 from minidecay.devices.protocol import Activation, Array
 
 FILE = "fused/batch_norm"
@@ -73,16 +73,16 @@ class Normalization(Arrays):
         x = self.dense(x)
         rows, channels, _ = _sizes(x)
         y = self.empty(x.shape)
-        options = {"RESIDUAL": residual is not None, "RELU": activation == "relu"}
         self.launch(
             FILE,
             "normalize",
             x,
             *map(self.dense, (gamma, beta, mean, var)),
-            None if residual is None else self.dense(residual),
+            self.dense(residual),
             y,
             *(eps, rows, channels),
-            **{name: 1 for name, wanted in options.items() if wanted},
+            RESIDUAL=residual is not None,
+            RELU=activation == "relu",
         )
         return y
 

@@ -10,8 +10,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from minidecay.cuda.expressions import cdiv
 from minidecay.devices.kernels.arrays import Arrays
-from minidecay.devices.kernels.base import cdiv
 from minidecay.devices.protocol import Array, Axes, Shape
 
 FILE = "fused/reduce"

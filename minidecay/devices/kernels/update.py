@@ -1,5 +1,7 @@
-"""What moves the weights and what drops activations. What changes from step to step, the learning
-rate and the counter, lies in device memory, so that a captured step can be replayed.
+"""What moves the weights and what drops activations.
+
+The kernels read from device memory what changes from step to step, the learning rate and the
+counter; here each launch still fills an array of its own with it.
 """
 
 import numpy as np
@@ -20,10 +22,18 @@ class Update(Arrays):
         weight_decay: float,
         nesterov: bool,
     ) -> None:
-        options = {"NESTEROV": 1} if nesterov else {}
         rate = self.xp.full(1, lr, np.float32)
         self.launch(
-            "fused/sgd", "sgd_step", w, g, v, rate, momentum, weight_decay, w.size, **options
+            "fused/sgd",
+            "sgd_step",
+            w,
+            g,
+            v,
+            rate,
+            momentum,
+            weight_decay,
+            w.size,
+            NESTEROV=nesterov,
         )
 
     def dropout(self, x: Array, p: float, key: tuple[int, int], counter: int) -> Array:
