@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,9 +34,7 @@ class Outcome:
 
 def reference_of(name: str) -> str | None:
     """The reference of a kernel of the project: by its own name, else by its ladder's."""
-    path = Path(name)
-    own = path.name.lstrip("0123456789_")
-    return next((each for each in (own, path.parent.name) if each in REFERENCES), None)
+    return next((each for each in source.titles(name) if each in REFERENCES), None)
 
 
 def check(name: str, reference: str) -> Iterable[Outcome]:

@@ -35,7 +35,7 @@ import numpy as np
 from minidecay.cuda.emulator import EmulatedModule
 from minidecay.cuda.expressions import evaluate
 from minidecay.cuda.launching import TYPES, Module
-from minidecay.cuda.source import Signature, Source, find, folder, read
+from minidecay.cuda.source import Signature, Source, find, folder, read, titles
 
 __all__ = ["SECTOR", "Counts", "Line", "count", "parse_sizes", "report"]
 
@@ -167,8 +167,8 @@ def count(name: str, sizes: Mapping[str, int | str], *, kernel: str | None = Non
 
 def _chosen(source: Source, path: Path, kernel: str | None) -> Signature:
     if kernel is None:
-        own = (path.stem.lstrip("0123456789_"), path.parent.name)
-        kernel = next((name for name in own if name in source.kernels), next(iter(source.kernels)))
+        named = (name for name in titles(path) if name in source.kernels)
+        kernel = next(named, next(iter(source.kernels)))
     if kernel not in source.kernels:
         known = ", ".join(source.kernels)
         raise ValueError(f"{source.label} has no kernel {kernel}; it has {known}")

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from minidecay.cuda.expressions import evaluate
 
-__all__ = ["Parameter", "Signature", "Source", "find", "folder", "names", "parse", "read"]
+__all__ = ["Parameter", "Signature", "Source", "find", "folder", "names", "parse", "read", "titles"]
 
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+"(.+?)".*$', re.M)
 _ONCE = re.compile(r"^[ \t]*#[ \t]*pragma[ \t]+once.*$", re.M)
@@ -95,6 +95,12 @@ def names() -> list[str]:
     """Every kernel file as commands name it: "matmul/01_naive"."""
     place = folder()
     return sorted(str(path.relative_to(place).with_suffix("")) for path in place.rglob("*.cu"))
+
+
+def titles(name: str | Path) -> tuple[str, str]:
+    """A kernel file's own name without its number, and its folder's: ("im2col", "conv2d")."""
+    path = Path(name)
+    return path.name.removesuffix(".cu").lstrip("0123456789_"), path.parent.name
 
 
 def find(name: str) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from minidecay.cuda.cases.case import Case
+from minidecay.cuda.cases.case import Case, shares, unwritten
 
 __all__ = ["cases"]
 
@@ -25,31 +25,22 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
             yield from _forward_and_backward(rng, *sizes, options)
 
 
-def _empty(*shape: int) -> np.ndarray:
-    return np.full(shape, np.nan, np.float32)
-
-
-def _shares(rows: int, parts: int) -> list[slice]:
-    size = -(-rows // parts)
-    return [slice(min(rows, part * size), (part + 1) * size) for part in range(parts)]
-
-
 def _moments(rng: np.random.Generator, rows: int, channels: int, parts: int) -> Iterator[Case]:
     """Numbers whose mean is ten thousand times their deviation, so that a naive variance fails."""
     x = (100 + 0.01 * rng.standard_normal((rows, channels))).astype(np.float32)
     exact = x.astype(np.float64)
     part_mean, part_m2 = np.zeros((2, parts, channels))
-    for part, share in enumerate(_shares(rows, parts)):
+    for i, share in enumerate(shares(rows, parts)):
         if len(exact[share]):
-            part_mean[part] = exact[share].mean(axis=0)
-            part_m2[part] = exact[share].var(axis=0) * len(exact[share])
+            part_mean[i] = exact[share].mean(axis=0)
+            part_m2[i] = exact[share].var(axis=0) * len(exact[share])
     label, sizes = f"{rows}x{channels} in {parts}", (rows, channels, parts)
-    unwritten = (_empty(parts, channels), _empty(parts, channels))
+    part = (unwritten(parts, channels), unwritten(parts, channels))
     # The mean is right to some 1e-5, a step of float32 at 100; its square is the variance's error.
     yield Case(
         "channel_moments",
         label,
-        (x, *unwritten, *sizes),
+        (x, *part, *sizes),
         {"part_mean": part_mean, "part_m2": part_m2},
         rtol=1e-3,
         atol=1e-8,
@@ -58,7 +49,7 @@ def _moments(rng: np.random.Generator, rows: int, channels: int, parts: int) -> 
     yield Case(
         "merge_moments",
         label,
-        (*given, _empty(channels), _empty(channels), *sizes),
+        (*given, unwritten(channels), unwritten(channels), *sizes),
         {"mean": exact.mean(axis=0), "var": exact.var(axis=0)},
         rtol=2e-2,
         atol=1e-8,
@@ -83,15 +74,15 @@ def _forward_and_backward(
         y = np.maximum(y, 0)
     statistics = (gamma, beta, mean, var)
     added = residual if "RESIDUAL" in options else None
-    arguments = (x, *statistics, added, _empty(*whole), _EPS, *whole)
+    arguments = (x, *statistics, added, unwritten(*whole), _EPS, *whole)
     near = {"rtol": 1e-5, "atol": 1e-4}  # 1 / sqrt(var + eps) is up to 30
     yield Case("normalize", label, arguments, {"y": y}, options, **near)
 
     after = y.astype(np.float32) if "RELU" in options else None
     g = gy * (y > 0) if "RELU" in options else gy.astype(np.float64)
-    part_gbeta = np.array([g[share].sum(axis=0) for share in _shares(rows, parts)])
-    part_ggamma = np.array([(g * normalized)[share].sum(axis=0) for share in _shares(rows, parts)])
-    part = (_empty(parts, channels), _empty(parts, channels))
+    part_gbeta = np.array([g[share].sum(axis=0) for share in shares(rows, parts)])
+    part_ggamma = np.array([(g * normalized)[share].sum(axis=0) for share in shares(rows, parts)])
+    part = (unwritten(parts, channels), unwritten(parts, channels))
     yield Case(
         "channel_gradients",
         f"{label} in {parts}",
@@ -107,20 +98,20 @@ def _forward_and_backward(
         yield Case(
             "merge_gradients",
             f"{channels} channels in {parts}",
-            (*given, _empty(channels), _empty(channels), channels, parts),
+            (*given, unwritten(channels), unwritten(channels), channels, parts),
             {"gbeta": gbeta, "ggamma": ggamma},
             rtol=1e-5,
             atol=1e-4,
         )
     sums = (gbeta.astype(np.float32), ggamma.astype(np.float32))
-    split = _empty(*whole) if "RESIDUAL" in options else None
+    split = unwritten(*whole) if "RESIDUAL" in options else None
     expected = {"gx": gamma * inverse * (g - gbeta / rows - normalized * ggamma / rows)}
     if "RESIDUAL" in options:
         expected["gresidual"] = g
     yield Case(
         "batch_norm_grad",
         label,
-        (gy, x, after, gamma, mean, var, *sums, _empty(*whole), split, _EPS, *whole),
+        (gy, x, after, gamma, mean, var, *sums, unwritten(*whole), split, _EPS, *whole),
         expected,
         options,
         rtol=1e-4,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from minidecay.cuda.cases.case import Case
+from minidecay.cuda.cases.case import Case, shares, unwritten
 
 __all__ = ["cases"]
 
@@ -21,19 +21,16 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
             bias = rng.standard_normal(channels, dtype=np.float32)
             y = x.astype(np.float64) + bias
             y = np.maximum(y, 0) if relu else y
-            label, empty = f"{rows}x{channels}", np.full_like(x, np.nan)
-            arguments = (x, bias, empty, rows, channels)
+            label = f"{rows}x{channels}"
+            arguments = (x, bias, unwritten(rows, channels), rows, channels)
             yield Case("bias_relu", label, arguments, {"y": y}, defines)
             gx = gy * (y > 0) if relu else gy.astype(np.float64)
-            size = -(-rows // parts)
-            sums = np.zeros((parts, channels))
-            for part in range(parts):
-                sums[part] = gx[part * size : (part + 1) * size].sum(axis=0)
-            unwritten = np.full((parts, channels), np.nan, np.float32)
+            sums = np.stack([gx[share].sum(axis=0) for share in shares(rows, parts)])
+            outputs = (unwritten(rows, channels), unwritten(parts, channels))
             yield Case(
                 "bias_relu_grad",
                 f"{label} in {parts}",
-                (gy, y.astype(np.float32), empty, unwritten, rows, channels, parts),
+                (gy, y.astype(np.float32), *outputs, rows, channels, parts),
                 {"gx": gx, "part_gbias": sums},
                 defines,
             )

@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-__all__ = ["Case"]
+from minidecay.cuda.expressions import cdiv
+
+__all__ = ["Case", "shares", "unwritten"]
 
 
 @dataclass(frozen=True)
@@ -29,3 +31,17 @@ class Case:
     defines: dict[str, int | str] = field(default_factory=dict)
     rtol: float = 1e-5
     atol: float = 1e-5
+
+
+def unwritten(*shape: int) -> np.ndarray:
+    """An output before the launch: NaN, so that an element nobody writes is seen."""
+    return np.full(shape, np.nan, np.float32)
+
+
+def shares(length: int, parts: int) -> list[slice]:
+    """How the kernels cut `length` things into parts, cdiv(length, parts) each while they last.
+
+    As `share_of` in kernels/common/share.cuh.
+    """
+    size = cdiv(length, parts)
+    return [slice(min(length, part * size), (part + 1) * size) for part in range(parts)]

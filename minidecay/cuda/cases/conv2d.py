@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from minidecay.cuda.cases.case import Case
+from minidecay.cuda.cases.case import Case, shares, unwritten
 from minidecay.cuda.cases.im2col import Geometry, col2im, im2col, sums
 
 __all__ = ["cases"]
@@ -51,9 +51,6 @@ def _products(
     def normal(*shape: int) -> np.ndarray:
         return rng.standard_normal(shape, dtype=np.float32)
 
-    def nothing(shape: tuple[int, ...]) -> np.ndarray:
-        return np.full(shape, np.nan, np.float32)
-
     def case(kernel: str, *arguments: np.ndarray | int | None, **expected: np.ndarray) -> Case:
         label = ", ".join([f"{geometry}, {filters} filters", *map(str.lower, options)])
         defines = {**geometry.defines, **options}
@@ -76,14 +73,13 @@ def _products(
     if "RELU" in options:
         y = np.maximum(y, 0)
     added = (bias if "BIAS" in options else None, residual if "RESIDUAL" in options else None)
-    yield case("conv2d", x, w, *added, nothing(y_shape), *sizes, y=y)
+    yield case("conv2d", x, w, *added, unwritten(*y_shape), *sizes, y=y)
 
     gx = col2im(gy_rows @ matrix.T, geometry)
-    yield case("conv2d_input_grad", gy, w, nothing(x.shape), *sizes, gx=gx)
+    yield case("conv2d_input_grad", gy, w, unwritten(*x.shape), *sizes, gx=gx)
 
-    share = -(-geometry.pixels // splits)
-    shares = [slice(i * share, (i + 1) * share) for i in range(splits)]
-    gw = np.stack([columns[each].T @ gy_rows[each] for each in shares])
+    parts = shares(geometry.pixels, splits)
+    gw = np.stack([columns[each].T @ gy_rows[each] for each in parts])
     partial = gw.reshape(splits, *w.shape)
-    arguments = (gy, x, nothing(partial.shape), *sizes, splits)
+    arguments = (gy, x, unwritten(*partial.shape), *sizes, splits)
     yield case("conv2d_weight_grad", *arguments, partial=partial)

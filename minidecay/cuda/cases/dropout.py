@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from minidecay.cuda.cases.case import Case
+from minidecay.cuda.cases.case import Case, unwritten
 
 __all__ = ["cases"]
 
@@ -41,7 +41,7 @@ def _case(
 ) -> Case:
     n, scale = words.size, 1 / (1 - threshold / 2**64)
     x = rng.standard_normal(n, dtype=np.float32)
-    unwritten, at = np.full(n, np.nan, np.float32), np.array([counter], np.uint64)
+    at = np.array([counter], np.uint64)
     expected = {"y": np.where(words >= np.uint64(threshold), x * scale, 0)}
-    arguments = (x, unwritten, n, threshold, scale, *key, at)
+    arguments = (x, unwritten(n), n, threshold, scale, *key, at)
     return Case("dropout", label, arguments, expected)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from minidecay.cuda.cases.case import Case
+from minidecay.cuda.cases.case import Case, unwritten
 
 __all__ = ["cases"]
 
@@ -91,11 +91,9 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
 
 def _unary(op: str, of: Callable[..., Any], x: np.ndarray) -> Case:
     expected = {"y": of(x.astype(np.float64))}
-    return Case("unary", f"{op} of {x.size}", (x, _empty(x), x.size), expected, {"OP": op})
-
-
-def _empty(like: np.ndarray) -> np.ndarray:
-    return np.full(like.shape, np.nan, np.float32)
+    return Case(
+        "unary", f"{op} of {x.size}", (x, unwritten(*x.shape), x.size), expected, {"OP": op}
+    )
 
 
 def _repeated(rng: np.random.Generator, axes: tuple[int, ...]) -> np.ndarray:
@@ -113,7 +111,9 @@ def _pairs(kernel: str, op: str, of: Callable[..., Any]) -> Case:
 def _binary(kernel: str, op: str, of: Callable[..., Any], x: Any, y: Any, label: str) -> Case:
     exact = [each.astype(np.float64) if isinstance(each, np.ndarray) else each for each in (x, y)]
     expected = of(*exact)
-    out = np.full(expected.shape, 7, np.uint8) if kernel == "compare" else _empty(expected)
+    out = (
+        np.full(expected.shape, 7, np.uint8) if kernel == "compare" else unwritten(*expected.shape)
+    )
     arrays, numbers = _operands(x, y)
     arguments = (*arrays, *numbers, out, out.size, *out.shape[1:], *_strides(x), *_strides(y))
     wanted = {"out": expected.astype(out.dtype) if kernel == "compare" else expected}
@@ -129,7 +129,7 @@ def _where(rng: np.random.Generator, x: Any, y: Any) -> Case:
         condition,
         *arrays,
         *numbers,
-        _empty(expected),
+        unwritten(*expected.shape),
         expected.size,
         *_SHAPE[1:],
         *strides,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minidecay.cuda.cases.case import Case
+from minidecay.cuda.cases.case import Case, unwritten
 
 __all__ = ["Geometry", "cases", "col2im", "im2col", "sums"]
 
@@ -72,7 +72,7 @@ def sums(rng: np.random.Generator) -> Iterator[Case]:
     for size, splits in ((1, 1), (255, 2), (257, 3), (3, 0)):
         partial = rng.standard_normal((splits, size), dtype=np.float32)
         expected = partial.sum(0, dtype=np.float64)
-        arguments = (partial, np.full(size, np.nan, np.float32), size, splits)
+        arguments = (partial, unwritten(size), size, splits)
         yield Case("sum_splits", f"{size} in {splits} splits", arguments, {"gw": expected})
 
 
@@ -103,6 +103,6 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
             ("im2col", x, "columns", wanted),
             ("col2im", columns, "gx", col2im(columns, geometry)),
         ):
-            arguments = (source, np.full(expected.shape, np.nan, np.float32), *sizes)
+            arguments = (source, unwritten(*expected.shape), *sizes)
             yield Case(kernel, str(geometry), arguments, {result: expected}, geometry.defines)
     yield from sums(rng)

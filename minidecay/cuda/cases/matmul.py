@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from minidecay.cuda.cases.case import Case
+from minidecay.cuda.cases.case import Case, unwritten
 
 __all__ = ["cases"]
 
@@ -63,7 +63,7 @@ def _case(
         np.ascontiguousarray(b.swapaxes(1, 2)) if "TRANSPOSE_B" in options else b,
         bias if "BIAS" in options else None,
         residual if "RESIDUAL" in options else None,
-        np.full((batch, m, n), np.nan, np.float32),
+        unwritten(batch, m, n),
         *(m, n, k, batch),
         m * k,
         0 if one_b else k * n,

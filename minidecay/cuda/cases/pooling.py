@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from minidecay.cuda.cases.case import Case
+from minidecay.cuda.cases.case import Case, unwritten
 
 __all__ = ["cases"]
 
@@ -46,15 +46,12 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         sizes = (*shape, oh, ow, *size, *stride, *padding)
         label = f"{shape}, window {size}, stride {stride}, padding {padding}"
 
-        def empty(*of: int) -> np.ndarray:
-            return np.full(of, np.nan, np.float32)
-
-        arguments: tuple[Any, ...] = (x, empty(*out), np.full(out, -7, np.int32), *sizes)
+        arguments: tuple[Any, ...] = (x, unwritten(*out), np.full(out, -7, np.int32), *sizes)
         yield Case("max_pool2d", label, arguments, {"y": largest, "place": place})
-        arguments = (gy, place, empty(*shape), *sizes)
+        arguments = (gy, place, unwritten(*shape), *sizes)
         yield Case("max_pool2d_grad", label, arguments, {"gx": g_max[inside]})
-        yield Case("avg_pool2d", label, (x, empty(*out), *sizes), {"y": mean})
-        arguments = (gy, empty(*shape), *sizes)
+        yield Case("avg_pool2d", label, (x, unwritten(*out), *sizes), {"y": mean})
+        arguments = (gy, unwritten(*shape), *sizes)
         yield Case("avg_pool2d_grad", label, arguments, {"gx": g_mean[inside]})
 
 

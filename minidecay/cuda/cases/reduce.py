@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from minidecay.cuda.cases.case import Case
+from minidecay.cuda.cases.case import Case, shares, unwritten
 
 __all__ = ["cases"]
 
@@ -31,26 +31,22 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         defines: dict[str, int | str] = {"OP": op}
         for rows, length, parts in _ROWS:
             x = rng.standard_normal((rows, length), dtype=np.float32)
-            arguments = (x, _empty(rows, parts), rows, length, parts)
-            expected = _shares(of, nothing, x[:, :, None], parts)[:, :, 0]
+            arguments = (x, unwritten(rows, parts), rows, length, parts)
+            expected = _of_shares(of, nothing, x[:, :, None], parts)[:, :, 0]
             yield Case("reduce_rows", f"{op} of {x.shape}", arguments, {"y": expected}, defines)
         for outer, length, inner, parts in _COLUMNS:
             x = rng.standard_normal((outer, length, inner), dtype=np.float32)
-            whole = (x, _empty(outer, parts, inner), outer, length, inner, parts)
-            expected = _shares(of, nothing, x, parts)
+            whole = (x, unwritten(outer, parts, inner), outer, length, inner, parts)
+            expected = _of_shares(of, nothing, x, parts)
             yield Case("reduce_columns", f"{op} of {x.shape}", whole, {"y": expected}, defines)
 
 
-def _empty(*shape: int) -> np.ndarray:
-    return np.full(shape, np.nan, np.float32)
-
-
-def _shares(of: Callable[..., np.ndarray], nothing: float, x: np.ndarray, parts: int) -> np.ndarray:
+def _of_shares(
+    of: Callable[..., np.ndarray], nothing: float, x: np.ndarray, parts: int
+) -> np.ndarray:
     """(outer, parts, inner): part p has its cdiv(length, parts) of the middle axis, or nothing."""
-    size = -(-x.shape[1] // parts)
     result = np.full((x.shape[0], parts, x.shape[2]), nothing)
-    for part in range(parts):
-        share = x[:, part * size : (part + 1) * size].astype(np.float64)
-        if share.shape[1]:
-            result[:, part] = of(share, axis=1)
+    for part, share in enumerate(shares(x.shape[1], parts)):
+        if (values := x[:, share].astype(np.float64)).shape[1]:
+            result[:, part] = of(values, axis=1)
     return result

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from minidecay.cuda.cases.case import Case
+from minidecay.cuda.cases.case import Case, unwritten
 
 __all__ = ["cases"]
 
@@ -22,9 +22,6 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
 def _cases(rng: np.random.Generator, rows: int, classes: int) -> Iterator[Case]:
     size, label = (rows, classes), f"{rows}x{classes}"
 
-    def empty(*shape: int) -> np.ndarray:
-        return np.full(shape, np.nan, np.float32)
-
     logits = (100 + 50 * rng.standard_normal(size)).astype(np.float32)
     labels = rng.integers(0, classes, rows)
     gy = rng.standard_normal(size).astype(np.float32)
@@ -34,16 +31,16 @@ def _cases(rng: np.random.Generator, rows: int, classes: int) -> Iterator[Case]:
     gx = probabilities - (np.arange(classes) == labels[:, None])
     near: dict[str, Any] = {"rtol": 1e-5, "atol": 5e-5}  # logits of some 200 have a step of 1.5e-5
 
-    yield Case("log_softmax", label, (logits, empty(*size), *size), {"y": y}, **near)
+    yield Case("log_softmax", label, (logits, unwritten(*size), *size), {"y": y}, **near)
     rounded = y.astype(np.float32)
-    arguments = (gy, rounded, empty(*size), *size)
+    arguments = (gy, rounded, unwritten(*size), *size)
     total = gy.astype(np.float64).sum(axis=1, keepdims=True)
     expected = {"gx": gy - np.exp(rounded.astype(np.float64)) * total}
     yield Case("log_softmax_grad", label, arguments, expected, **near)
     yield Case(
         "softmax_cross_entropy",
         label,
-        (logits, labels, empty(rows), empty(*size), *size),
+        (logits, labels, unwritten(rows), unwritten(*size), *size),
         {"losses": losses, "probabilities": probabilities},
         **near,
     )
@@ -53,14 +50,14 @@ def _cases(rng: np.random.Generator, rows: int, classes: int) -> Iterator[Case]:
         yield Case(
             "softmax_cross_entropy_grad",
             label + ", one gradient for all" * (each is None),
-            (each, 0.25 if each is None else 0.0, given, labels, empty(*size), *size),
+            (each, 0.25 if each is None else 0.0, given, labels, unwritten(*size), *size),
             {"gx": scale * gx},
             **near,
         )
     yield Case(
         "softmax_cross_entropy_forward_backward",
         label,
-        (logits, labels, empty(rows), empty(*size), 0.25, *size),
+        (logits, labels, unwritten(rows), unwritten(*size), 0.25, *size),
         {"losses": losses, "gx": 0.25 * gx},
         **near,
     )
