@@ -101,7 +101,7 @@ def _runtime() -> dict[str, str]:
     return {name: (HERE / name).read_text() for name in _RUNTIME}
 
 
-_RUNTIME = ("shim.h", "runtime.h", "runtime.cpp", "checker.cpp", "counter.cpp")
+_RUNTIME = ("shim.h", "runtime.h", "hooks.h", "runtime.cpp", "checker.cpp", "counter.cpp")
 
 
 @cache

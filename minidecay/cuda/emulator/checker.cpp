@@ -181,59 +181,10 @@ static void access(const void* pointer, unsigned bytes, bool write, void* instru
   out_of_bounds(address, bytes, write, instruction);
 }
 
+static void copy(const void* p, size_t bytes, bool write, void* instruction) {
+  for (size_t i = 0; i + 4 <= bytes; i += 4) access((const char*)p + i, 4, write, instruction);
+}
+
 }  // namespace emu
 
-// ---- the calls that the compiler puts into the kernel -----------------------------------------
-
-#define CALLER __builtin_return_address(0)
-#define HOOKS(n) \
-  void __tsan_read##n(void* p) { emu::access(p, n, false, CALLER); } \
-  void __tsan_write##n(void* p) { emu::access(p, n, true, CALLER); } \
-  void __tsan_unaligned_read##n(void* p) { emu::access(p, n, false, CALLER); } \
-  void __tsan_unaligned_write##n(void* p) { emu::access(p, n, true, CALLER); } \
-  void __tsan_volatile_read##n(void* p) { emu::access(p, n, false, CALLER); } \
-  void __tsan_volatile_write##n(void* p) { emu::access(p, n, true, CALLER); } \
-  void __tsan_unaligned_volatile_read##n(void* p) { emu::access(p, n, false, CALLER); } \
-  void __tsan_unaligned_volatile_write##n(void* p) { emu::access(p, n, true, CALLER); }
-
-static void words(const void* p, size_t bytes, bool write, void* caller) {
-  for (size_t i = 0; i + 4 <= bytes; i += 4) emu::access((const char*)p + i, 4, write, caller);
-}
-
-static void bad_index(int line, uintptr_t index) {
-  char detail[64];
-  snprintf(detail, sizeof detail, "index %ld of a declared array", (long)index);
-  emu::report("out of bounds", detail, nullptr, line);
-  emu::leave_block();
-}
-
-extern "C" {
-struct SourceLocation { const char* file; uint32_t line, column; };  // as both compilers lay it out
-void __ubsan_handle_out_of_bounds(SourceLocation* where, uintptr_t index) {
-  bad_index((int)where->line, index);
-}
-void __ubsan_handle_out_of_bounds_abort(SourceLocation* where, uintptr_t index) {
-  bad_index((int)where->line, index);
-}
-void __ubsan_handle_local_out_of_bounds() { bad_index(0, 0); }
-HOOKS(1) HOOKS(2) HOOKS(4) HOOKS(8) HOOKS(16)
-void __tsan_init() {}
-void __tsan_func_entry(void*) {}
-void __tsan_func_exit() {}
-void* __tsan_memcpy(void* to, const void* from, size_t n) {
-  words(from, n, false, CALLER);
-  words(to, n, true, CALLER);
-  return memcpy(to, from, n);
-}
-void* __tsan_memmove(void* to, const void* from, size_t n) {
-  words(from, n, false, CALLER);
-  words(to, n, true, CALLER);
-  return memmove(to, from, n);
-}
-void* __tsan_memset(void* to, int value, size_t n) {
-  words(to, n, true, CALLER);
-  return memset(to, value, n);
-}
-void __tsan_read_range(void* p, size_t n) { words(p, n, false, CALLER); }
-void __tsan_write_range(void* p, size_t n) { words(p, n, true, CALLER); }
-}
+#include "hooks.h"  // last: it calls what stands above
