@@ -8,7 +8,7 @@ from minidecay.cuda import launching, nvrtc
 from minidecay.devices import device as find_device
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: what comes after must not meet the stand-in
 def card():
     """The device `cuda` over the stand-in for CuPy."""
     with pytest.MonkeyPatch.context() as patch:
