@@ -37,18 +37,25 @@ def conv2d(
     bias: np.ndarray | None = None,
     residual: np.ndarray | None = None,
     activation: Activation = None,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
-    out = output_size(x.shape, w.shape[:2], stride, padding)
-    y = np.empty((len(x), *out, w.shape[3]), x.dtype)
+    pixels = output_size(x.shape, w.shape[:2], stride, padding)
+    y = np.empty((len(x), *pixels, w.shape[3]), x.dtype) if out is None else out
     for part in _convolve(x, w, stride, _both_sides(padding), y):
         finish(y[part], bias, None if residual is None else residual[part], activation)
     return y
 
 
 def conv2d_input_grad(
-    gy: np.ndarray, w: np.ndarray, x_shape: Shape, *, stride: Pair, padding: Pair
+    gy: np.ndarray,
+    w: np.ndarray,
+    x_shape: Shape,
+    *,
+    stride: Pair,
+    padding: Pair,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
-    gx = np.empty(x_shape, gy.dtype)
+    gx = np.empty(x_shape, gy.dtype) if out is None else out
     back = w[::-1, ::-1].swapaxes(2, 3)
     for i in range(min(stride[0], x_shape[1])):
         for j in range(min(stride[1], x_shape[2])):

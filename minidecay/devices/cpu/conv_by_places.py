@@ -21,27 +21,39 @@ def conv2d(
     bias: np.ndarray | None = None,
     residual: np.ndarray | None = None,
     activation: Activation = None,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
     kh, kw, channels, filters = w.shape
-    out = output_size(x.shape, (kh, kw), stride, padding)
-    y = np.zeros((len(x) * out[0] * out[1], filters), x.dtype)
+    size = output_size(x.shape, (kh, kw), stride, padding)
+    y = np.empty((len(x), *size, filters), x.dtype) if out is None else out
+    rows = y.reshape(-1, filters)
     places = w.reshape(kh * kw, channels, filters)
-    for pixels, weights in zip(views(pad(x, padding), (kh, kw), stride, out), places, strict=True):
-        y += pixels.reshape(-1, channels) @ weights
-    return finish(y.reshape(len(x), *out, filters), bias, residual, activation)
+    for k, pixels in enumerate(views(pad(x, padding), (kh, kw), stride, size)):
+        if k == 0:
+            np.matmul(pixels.reshape(-1, channels), places[k], out=rows)
+        else:
+            rows += pixels.reshape(-1, channels) @ places[k]
+    return finish(y, bias, residual, activation)
 
 
 def conv2d_input_grad(
-    gy: np.ndarray, w: np.ndarray, x_shape: Shape, *, stride: Pair, padding: Pair
+    gy: np.ndarray,
+    w: np.ndarray,
+    x_shape: Shape,
+    *,
+    stride: Pair,
+    padding: Pair,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
     kh, kw, channels, filters = w.shape
     (n, height, width, _), (ph, pw) = x_shape, padding
     padded = np.zeros((n, height + 2 * ph, width + 2 * pw, channels), gy.dtype)
     places = w.reshape(kh * kw, channels, filters)
-    gy_rows, out = gy.reshape(-1, filters), (gy.shape[1], gy.shape[2])
-    for pixels, weights in zip(views(padded, (kh, kw), stride, out), places, strict=True):
+    gy_rows, size = gy.reshape(-1, filters), (gy.shape[1], gy.shape[2])
+    for pixels, weights in zip(views(padded, (kh, kw), stride, size), places, strict=True):
         pixels += (gy_rows @ weights.T).reshape(pixels.shape)
-    return crop(padded, padding)
+    gx = crop(padded, padding)
+    return gx if out is None else np.positive(gx, out=out)
 
 
 def conv2d_weight_grad(

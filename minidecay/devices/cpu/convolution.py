@@ -28,17 +28,24 @@ def conv2d(
     bias: np.ndarray | None = None,
     residual: np.ndarray | None = None,
     activation: Activation = None,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
     convolve = way(w.shape).conv2d
     tail = {"bias": bias, "residual": residual, "activation": activation}
-    return np.asarray(convolve(x, w, stride=stride, padding=padding, **tail))
+    return np.asarray(convolve(x, w, stride=stride, padding=padding, out=out, **tail))
 
 
 def conv2d_input_grad(
-    gy: np.ndarray, w: np.ndarray, x_shape: Shape, *, stride: Pair, padding: Pair
+    gy: np.ndarray,
+    w: np.ndarray,
+    x_shape: Shape,
+    *,
+    stride: Pair,
+    padding: Pair,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
     gradient = way(w.shape).conv2d_input_grad
-    return np.asarray(gradient(gy, w, x_shape, stride=stride, padding=padding))
+    return np.asarray(gradient(gy, w, x_shape, stride=stride, padding=padding, out=out))
 
 
 def conv2d_weight_grad(

@@ -18,6 +18,8 @@ import numpy as np
 from minidecay.devices.cpu.elementwise import finish, relu, spread
 from minidecay.devices.protocol import Activation
 
+Triple = tuple[np.ndarray, np.ndarray, np.ndarray] | tuple[None, None, None]
+
 CHUNK = 1 << 16  # values: what is worked on at a time
 
 
@@ -29,15 +31,16 @@ def batch_norm(
     *,
     residual: np.ndarray | None = None,
     activation: Activation = None,
+    out: Triple = (None, None, None),
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    mean, var = _moments(x)
+    mean, var = _moments(x, out[1:])
     scale = gamma / np.sqrt(var + eps)
-    y = np.empty(x.shape, x.dtype)
-    rows, out = _rows(x), _rows(y)
+    y = np.empty(x.shape, x.dtype) if out[0] is None else out[0]
+    rows, y_rows = _rows(x), _rows(y)
     scales, shifts = _across(scale, rows), _across(beta - mean * scale, rows)
     added = None if residual is None else _rows(residual)
     for part in _parts(rows):
-        piece = np.multiply(rows[part], scales, out=out[part])
+        piece = np.multiply(rows[part], scales, out=y_rows[part])
         piece += shifts
         if added is not None:
             piece += added[part]
@@ -53,6 +56,7 @@ def batch_norm_grad(
     mean: np.ndarray,
     var: np.ndarray,
     eps: float,
+    out: Triple = (None, None, None),
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     count = max(1, x.size // x.shape[-1])
     rows, g_rows = _rows(x), _rows(gy)
@@ -64,17 +68,17 @@ def batch_norm_grad(
         g_sum += _column_sums(g)
         g_centred_sum += _column_sums(np.multiply(centred, g, out=centred))
     inverse = 1 / np.sqrt(var + eps)
-    g_beta = _by_channel(g_sum, mean.size)
-    g_gamma = _by_channel(g_centred_sum, mean.size) * inverse
+    g_beta = np.positive(_by_channel(g_sum, mean.size), out=out[2])
+    g_gamma = np.multiply(_by_channel(g_centred_sum, mean.size), inverse, out=out[1])
 
     a = gamma * inverse
     b = a * inverse * g_gamma / count
-    gx = np.empty(x.shape, x.dtype)
-    out = _rows(gx)
+    gx = np.empty(x.shape, x.dtype) if out[0] is None else out[0]
+    gx_rows = _rows(gx)
     scales, slopes = _across(a, rows), _across(b, rows)
     shifts = _across(b * mean - a * g_beta / count, rows)
     for part in _parts(rows):
-        piece = np.multiply(g_rows[part], scales, out=out[part])
+        piece = np.multiply(g_rows[part], scales, out=gx_rows[part])
         piece -= rows[part] * slopes
         piece += shifts
     return gx, g_gamma, g_beta
@@ -95,7 +99,7 @@ def batch_norm_inference(
     return finish(x * spread(scale, x), beta - mean * scale, residual, activation)
 
 
-def _moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _moments(x: np.ndarray, out: tuple[np.ndarray | None, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance of each channel, as Chan, Golub and LeVeque (1979) join them from parts.
 
     The squares are of deviations from a part's own mean: E[x^2] - mean^2 would lose all digits
@@ -111,11 +115,12 @@ def _moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         centred = some - _across(means[-1], some)
         squares.append(_by_channel(_column_sums(np.square(centred, out=centred)), channels))
     if len(counts) == 1:
-        return means[0], squares[0] / counts[0]
+        return np.positive(means[0], out=out[0]), np.divide(squares[0], counts[0], out=out[1])
     count = sum(counts)
     shares = np.array(counts, x.dtype) / count
-    mean = shares @ np.array(means)
-    return mean, np.sum(squares, axis=0) / count + shares @ np.square(means - mean)
+    mean = np.matmul(shares, np.array(means), out=out[0])
+    between = shares @ np.square(means - mean)
+    return mean, np.add(np.sum(squares, axis=0) / count, between, out=out[1])
 
 
 def _rows(x: np.ndarray) -> np.ndarray:
