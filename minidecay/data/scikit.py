@@ -19,7 +19,7 @@ def digits(test_size: float = 0.2, seed: int = 0) -> TrainTest:
     Raises ImportError where scikit-learn is missing.
 
     >>> digits()  # doctest: +SKIP
-    TrainTest(train=Split(1437 examples of (8, 8, 1) float32), test=Split(360 examples of ...))
+    TrainTest(train=Split(1438 examples of (8, 8, 1) float32), test=Split(359 examples of ...))
     """
     try:
         datasets = import_module("sklearn.datasets")
