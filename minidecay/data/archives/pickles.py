@@ -56,12 +56,10 @@ def read_pickle(content: bytes) -> Any:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(content)):
             if count == MOST_OPCODES:
                 raise ValueError(f"more than {MOST_OPCODES} opcodes")
-            if opcode.name == "STOP":
-                return reader.pop()
             reader.take(opcode.name, argument)
+        return reader.pop()
     except (IndexError, KeyError) as error:
         raise ValueError("an opcode lacks its operands") from error
-    raise ValueError("it ends too early")
 
 
 class _Reader:
@@ -72,7 +70,7 @@ class _Reader:
     def take(self, name: str, argument: Any) -> None:
         """Carry out one opcode."""
         match name:
-            case "PROTO":
+            case "PROTO" | "STOP":
                 pass
             case _ if name in _VALUES:
                 self.stack.append(argument)
