@@ -36,7 +36,7 @@ class Saved(dict[str, NDArray[Any]]):
 
 def save(
     path: str | os.PathLike[str],
-    state: "Module | Mapping[str, Any]",
+    state: Module | Mapping[str, Any],
     metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write named arrays to a file, whole or not at all.
@@ -114,7 +114,7 @@ def _suffix(where: str, path: str | os.PathLike[str]) -> str:
     return suffix
 
 
-def _arrays(state: "Module | Mapping[str, Any]") -> dict[str, NDArray[Any]]:
+def _arrays(state: Module | Mapping[str, Any]) -> dict[str, NDArray[Any]]:
     """The arrays of a state by name, contiguous and in this machine's byte order."""
     if isinstance(state, Module):
         state = state.state_dict()
