@@ -13,7 +13,10 @@ GLOBALS = {
 
 
 class Writer:
-    """Opcodes of protocol 1 or 2, in the order in which cPickle wrote them, memo included."""
+    """Opcodes of protocol 1 or 2, in the order in which cPickle wrote them.
+
+    cPickle put fewer values into the memo, and numbered them otherwise.
+    """
 
     def __init__(self, protocol=2):
         self.protocol, self.memos = protocol, 0

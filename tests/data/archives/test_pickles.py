@@ -1,6 +1,7 @@
 """What Python 2 pickled is read as data, and nothing in it runs, hangs or crashes."""
 
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -58,6 +59,39 @@ def test_the_writer_of_these_tests_writes_arrays_that_numpy_reads():
         for protocol in (1, 2):
             back = pickle.loads(dumps(array, protocol), encoding="latin-1")
             assert back.dtype == np.uint8 and np.array_equal(back, array)
+
+
+# Written by cPickle of Python 2.7.18 with NumPy 1.16.6.
+GENUINE_VALUE = {
+    "labels": [6, 9],
+    "data": np.arange(250, 256, dtype=np.uint8).reshape(2, 3),
+    "filenames": ["a.png", "b.png"],
+}
+GENUINE = {
+    1: b"}q\x01(U\x06labelsq\x02]q\x03(K\x06K\teU\x04dataq\x04cnumpy.core.multiarray\n"
+    b"_reconstruct\nq\x05(cnumpy\nndarray\nq\x06(K\x00tU\x01btRq\x07(K\x01(K\x02K\x03t"
+    b"cnumpy\ndtype\nq\x08(U\x02u1K\x00K\x01tRq\t(K\x03U\x01|NNNJ\xff\xff\xff\xff"
+    b"J\xff\xff\xff\xffK\x00tbI00\nU\x06\xfa\xfb\xfc\xfd\xfe\xfftb"
+    b"U\tfilenamesq\n]q\x0b(U\x05a.pngq\x0cU\x05b.pngq\reu.",
+    2: b"\x80\x02}q\x01(U\x06labelsq\x02]q\x03(K\x06K\teU\x04dataq\x04cnumpy.core.multiarray\n"
+    b"_reconstruct\nq\x05cnumpy\nndarray\nq\x06K\x00\x85U\x01b\x87Rq\x07(K\x01K\x02K\x03\x86"
+    b"cnumpy\ndtype\nq\x08U\x02u1K\x00K\x01\x87Rq\t(K\x03U\x01|NNNJ\xff\xff\xff\xff"
+    b"J\xff\xff\xff\xffK\x00tb\x89U\x06\xfa\xfb\xfc\xfd\xfe\xfftb"
+    b"U\tfilenamesq\n]q\x0b(U\x05a.pngq\x0cU\x05b.pngq\reu.",
+}
+
+
+@pytest.mark.parametrize("protocol", [1, 2])
+def test_a_pickle_that_python_2_itself_wrote_is_read(protocol):
+    assert same(read_pickle(GENUINE[protocol]), GENUINE_VALUE)
+
+
+@pytest.mark.parametrize("protocol", [1, 2])
+def test_the_writer_of_these_tests_writes_what_python_2_wrote_but_for_the_memo(protocol):
+    def without_memo(content):
+        return re.sub(rb"q[\x01-\x20]", b"", content)
+
+    assert without_memo(dumps(GENUINE_VALUE, protocol)) == without_memo(GENUINE[protocol])
 
 
 def test_a_value_that_is_there_twice_is_one_value():
