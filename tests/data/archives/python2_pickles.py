@@ -48,7 +48,8 @@ class Writer:
         return b"(" + b"".join(parts) + b"t" + self.put() if parts else b")"
 
     def array(self, value):
-        start = self.tuple([GLOBALS["ndarray"], self.integer(0), self.text("b")])
+        empty = self.tuple([self.integer(0)])
+        start = self.tuple([GLOBALS["ndarray"], empty, self.text("b")])
         dtype = self.tuple([self.text("u1"), self.integer(0), self.integer(1)])
         minus = self.integer(-1)
         state = [self.integer(3), self.text("|"), b"N", b"N", b"N", minus, minus, self.integer(0)]
