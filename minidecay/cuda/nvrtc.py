@@ -110,15 +110,17 @@ def compile_cubin(
         text: the code, its includes in place.
         label: the file that messages name, where no `#line` in the text says otherwise.
         arch: a compute capability without its dot, as in `ARCHITECTURES`.
-        defines: macros to set, as by `-D`.
+        defines: macros to set. In the text, not by `-D`, which NVRTC's own header would meet: an
+            option may be called T.
 
     Raises:
         CompileError: the code does not compile, or NVRTC does not know `arch`.
         NvrtcMissingError: as `find`.
         RuntimeError: NVRTC itself failed.
     """
-    macros = (f"-D{name}={value}" for name, value in (defines or {}).items())
-    options = [f"-arch=sm_{arch}", *FLAGS, *macros]
+    macros = "".join(f"#define {name} {value}\n" for name, value in (defines or {}).items())
+    text = f'{macros}#line 1 "{label}"\n{text}'
+    options = [f"-arch=sm_{arch}", *FLAGS]
     arguments = (ctypes.c_char_p * len(options))(*(option.encode() for option in options))
     program = ctypes.c_void_p()
     _call("nvrtcCreateProgram", ctypes.byref(program), text.encode(), label.encode(), 0, None, None)
