@@ -61,10 +61,8 @@ matmul(const float* __restrict__ A, const float* __restrict__ B, const float* __
     put<!TRANSPOSE_A, BM>(As[buffer], next_a, t);
     put<TRANSPOSE_B, BN>(Bs[buffer], next_b, t);
     __syncthreads();
-    if (k0 + BK < K) {  // the same for all threads
-      next_a = fetch<!TRANSPOSE_A, BM, BK>(a, m0, k0 + BK, t);
-      next_b = fetch<TRANSPOSE_B, BN, BK>(b, n0, k0 + BK, t);
-    }
+    next_a = fetch<!TRANSPOSE_A, BM, BK>(a, m0, k0 + BK, t);  // zeros, beyond the last slice
+    next_b = fetch<TRANSPOSE_B, BN, BK>(b, n0, k0 + BK, t);
     multiply<LANES_M * 4, LANES_N * 4>(sum, As[buffer], Bs[buffer], row, column);
     buffer = 1 - buffer;
   }
