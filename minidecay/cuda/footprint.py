@@ -32,8 +32,8 @@ class Build:
     Attributes:
         shared: static and dynamic shared memory, bytes a block.
         threads: a block's.
-        occupancy: of these on one SM. Where only a launch's arguments tell a block's size, it and
-            `threads` are None, and `shared` is the static alone.
+        occupancy: of these on one SM. Where the file does not tell a block's size, but only a
+            launch, it and `threads` are None, and `shared` is the static alone.
     """
 
     arch: str
@@ -179,8 +179,9 @@ def _built(text: Source, arch: str, defines: Defines) -> list[Build] | str:
     builds = []
     for kernel, resources in parse(log).items():
         build = Build(arch, defines, resources, resources.shared)
-        signature = text.kernels[kernel]
-        with suppress(ValueError):  # a size that only the arguments of a launch tell
+        # A kernel of no prototype that we read, or of a size that only the arguments tell.
+        with suppress(KeyError, ValueError):
+            signature = text.kernels[kernel]
             threads = prod(evaluate(signature.block, sizes))
             shared = resources.shared + evaluate(signature.shared, sizes)[0]
             fits = occupancy(arch, threads, resources.registers, shared)

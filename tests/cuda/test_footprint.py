@@ -165,11 +165,26 @@ def test_a_block_and_its_shared_memory_are_those_of_the_options(nvrtc_here, writ
     assert str(large) == "k on sm_80 with SIDE=32"
 
 
-def test_a_size_that_a_launch_alone_tells_leaves_occupancy_open(nvrtc_here, written):
-    (only,) = footprint(written("//! grid 1\n//! block n\n" + NOTHING), [{}], ["80"]).builds
+@pytest.mark.parametrize(
+    "text",
+    [
+        "//! grid 1\n//! block n\n" + NOTHING,
+        "//! grid 1\n//! block 32\n//! shared 4 * n\n" + NOTHING,
+        "//! grid 1\n//! block 2048\n" + NOTHING,
+    ],
+)
+def test_a_size_that_no_one_knows_leaves_occupancy_open(nvrtc_here, written, text):
+    (only,) = footprint(written(text), [{}], ["80"]).builds
     assert (only.threads, only.occupancy, only.filled) == (None, None, 0)
     assert Footprint((only,)).emptiest is None
     assert Footprint((only,), budget=Budget(255, 0, 1.0)).findings == ()
+
+
+def test_a_kernel_that_the_launcher_does_not_see_is_held_to_the_same(nvrtc_here, written):
+    text = "//! grid 1\n//! block 32\n" + NOTHING + "__global__ void other(float* x) { *x = 1; }\n"
+    seen, unseen = sorted(footprint(written(text), [{}], ["80"]).builds, key=lambda b: -b.filled)
+    assert (seen.resources.kernel, seen.threads) == ("k", 32)
+    assert (unseen.resources.kernel, unseen.threads) == ("_Z5otherPf", None)
 
 
 def test_options_that_are_the_defaults_are_compiled_once(nvrtc_here, written):
