@@ -1,5 +1,6 @@
 """One `device` fixture for every test that can run on more than one, and hypothesis's manners."""
 
+import ctypes.util
 import os
 import sys
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from minidecay.cuda import nvrtc
 from minidecay.cuda.emulator.building import CompilerMissingError, compiler
 
 DEVICES = ["cpu", "emulated"]
@@ -44,3 +46,26 @@ def device(request: pytest.FixtureRequest) -> str:
     if request.param == "emulated":
         request.getfixturevalue("compiled")
     return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def nvrtc_here() -> None:
+    """What needs NVIDIA's runtime compiler is skipped where there is none."""
+    try:
+        nvrtc.version()
+    except nvrtc.NvrtcMissingError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def no_nvrtc(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """NVRTC is not in a wheel, the system or a toolkit, nor loaded; the patch may put one there."""
+    monkeypatch.setattr(nvrtc, "_loaded", lambda: None)
+    monkeypatch.setattr(ctypes.util, "find_library", lambda name: None)
+    for variable in ("CUDA_PATH", "CUDA_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    nvrtc._library.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "path", [])
+        yield patch
+    nvrtc._library.cache_clear()

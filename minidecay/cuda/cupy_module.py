@@ -33,7 +33,7 @@ class CupyModule:
         self.array_type: type[Any] = cupy.ndarray
         cupy.cuda.nvrtc.getVersion()  # CuPy's NVRTC is loaded now, and preferred to any other
         arch = _architecture(cupy.cuda.Device().compute_capability)
-        made_of = (source.text, *sorted(defines.items()), arch, nvrtc.version())
+        made_of = (source.text, *sorted(defines.items()), arch, nvrtc.FLAGS, nvrtc.version())
 
         def make(path: Path) -> None:
             path.write_bytes(nvrtc.compile_cubin(source.text, source.label, arch, defines).cubin)
