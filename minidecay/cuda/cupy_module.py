@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from minidecay.cuda import nvrtc
+from minidecay.cuda.arguments import Extent
 from minidecay.cuda.cache import cached
-from minidecay.cuda.launching import Extent
 from minidecay.cuda.source import Signature, Source
 
 __all__ = ["CupyModule"]

@@ -140,12 +140,13 @@ class Elementwise(Arrays):
         arrays = [x if is_array else None for x, is_array in zip(operands, are_arrays, strict=True)]
         if condition is not None:
             arrays.insert(0, condition)
-        shape = np.broadcast_shapes(*(x.shape for x in arrays if x is not None))
+        shape = _broadcast(*(x.shape for x in arrays if x is not None))
         arrays = [None if x is None else self._given(_narrowed(x)) for x in arrays]
         axes, strides = _layout(shape, tuple(None if x is None else x.shape for x in arrays))
         if len(axes) > AXES:  # rare: repeated and not, in turn, over five axes
             arrays = [
-                None if x is None else self.xp.array(self.xp.broadcast_to(x, shape)) for x in arrays
+                None if x is None else self.xp.array(self.xp.broadcast_to(x, shape), order="C")
+                for x in arrays
             ]
             axes, strides = _layout(shape, tuple(None if x is None else shape for x in arrays))
         out = self.xp.empty(shape, dtype)
@@ -157,6 +158,9 @@ class Elementwise(Arrays):
         if x.dtype == bool:
             return self.xp.asarray(x, order="C").view(np.uint8)
         return self.dense(x if x.dtype.kind == "f" else x.astype(np.float32))
+
+
+_broadcast = lru_cache(maxsize=1024)(np.broadcast_shapes)
 
 
 def _narrowed(x: Array) -> Array:
