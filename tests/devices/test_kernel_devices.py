@@ -327,8 +327,6 @@ def test_cuda_without_cupy_or_a_gpu_says_what_to_do(monkeypatch):
         find_device("cuda")
     import stand_in
 
-    blind = stand_in.module()
-    blind.is_available = lambda: False
-    monkeypatch.setitem(sys.modules, "cupy", blind)
+    monkeypatch.setitem(sys.modules, "cupy", stand_in.Module(no_gpu=True))
     with pytest.raises(RuntimeError, match="finds no GPU or no driver here"):
         find_device("cuda")
