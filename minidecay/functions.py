@@ -252,7 +252,8 @@ def cross_entropy(
 
     Args:
         logits: (N, classes), floats.
-        labels: (N,), class indices as integers in [0, classes).
+        labels: (N,), class indices as integers in [0, classes). Others are a ValueError; where the
+            labels lie on a GPU, which to ask is to wait for, a loss of NaN.
     """
     given = labels.data if isinstance(labels, Tensor) else np.asarray(labels)
     return apply(ops.CrossEntropy(given, reduction), logits)

@@ -1,5 +1,7 @@
 from typing import Literal
 
+import numpy as np
+
 from minidecay.devices.protocol import Array
 from minidecay.ops.base import Gradients, Op
 
@@ -23,14 +25,17 @@ class CrossEntropy(Op):
             self.fail(f"labels are {labels.dtype}; give class indices as integers")
         if logits.size == 0:
             self.fail(f"logits {logits.shape} are empty; give at least one example and one class")
+        if not isinstance(labels, np.ndarray):
+            return  # on a GPU, which to ask is to wait for; there the loss of no class is NaN
         lowest, highest, classes = int(labels.min()), int(labels.max()), logits.shape[1]
         if lowest < 0 or highest >= classes:
             self.fail(f"labels run from {lowest} to {highest}, outside of 0 to {classes - 1}")
 
     def forward(self, logits: Array) -> Array:
-        losses, probabilities = self.device.softmax_cross_entropy(logits, self.labels)
+        labels = self.device.asarray(self.labels)  # the host's go over once, and not in backward
+        losses, probabilities = self.device.softmax_cross_entropy(logits, labels)
         self.count = len(losses)
-        self.save(probabilities, self.labels)
+        self.save(probabilities, labels)
         if self.reduction == "none":
             return losses
         total = self.device.sum(losses)
@@ -38,6 +43,8 @@ class CrossEntropy(Op):
 
     def backward(self, gy: Array) -> Gradients:
         probabilities, labels = self.saved
+        if self.reduction != "none":
+            gy = self.device.broadcast_to(gy, labels.shape)
         if self.reduction == "mean":
             gy = self.device.div(gy, self.count)
         return (self.device.softmax_cross_entropy_grad(gy, probabilities, labels),)
