@@ -8,8 +8,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from minidecay.cuda.emulator.building import CompilerMissingError, compiler
+from minidecay.devices import Device
+from minidecay.devices import device as find_device
 
-DEVICES = ["cpu", "emulated"]
+DEVICES = ["cpu", "emulated", pytest.param("cuda", marks=pytest.mark.gpu)]
 
 # Two busy cores are slow by no fault of a test, so nothing is held to a deadline.
 settings.register_profile(
@@ -38,9 +40,19 @@ def compiled() -> None:
         pytest.skip(str(error))
 
 
+@pytest.fixture(scope="session")
+def gpu() -> Device:
+    """The device `cuda`; what needs it is skipped where there is no CuPy or no GPU."""
+    try:
+        return find_device("cuda")
+    except RuntimeError as error:
+        pytest.skip(str(error))
+
+
 @pytest.fixture(params=DEVICES)
 def device(request: pytest.FixtureRequest) -> str:
     """The name of a device, each in turn."""
-    if request.param == "emulated":
-        request.getfixturevalue("compiled")
+    needs = {"emulated": "compiled", "cuda": "gpu"}
+    if request.param in needs:
+        request.getfixturevalue(needs[request.param])
     return str(request.param)

@@ -1,7 +1,7 @@
 """`minidecay kernels check`: every kernel on ragged shapes, watched access by access."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -47,20 +47,23 @@ def check(name: str, reference: str) -> Iterable[Outcome]:
         yield run(name, case)
 
 
-def run(name: str, case: Case, *, watched: bool = True) -> Outcome:
-    """Run one case on the file `name`, on copies of its arrays."""
-    case = replace(case, arguments=tuple(map(_copied, case.arguments)))
+def run(name: str, case: Case, *, watched: bool = True, device: str = "emulated") -> Outcome:
+    """Run one case on the file `name`, on copies of its arrays.
+
+    On the device "cuda" nothing can be watched.
+    """
+    copied, back = _ways(device)
+    arguments = [copied(a) if isinstance(a, np.ndarray) else a for a in case.arguments]
     options: dict[str, Any] = dict(case.defines)
-    module = load(name, check=watched, **options)
+    module = load(name, check=watched, device=device, **options)
     try:
-        module.launch(case.kernel, case.arguments)
+        module.launch(case.kernel, arguments)
     except KernelFault as fault:
         return Outcome(case, fault.findings, np.inf)
     parameters = [each.name for each in module.source.kernels[case.kernel].parameters]
     worst, where = 0.0, ""
     for parameter, wanted in case.expected.items():
-        got = case.arguments[parameters.index(parameter)]
-        assert isinstance(got, np.ndarray)
+        got = back(arguments[parameters.index(parameter)])
         error, place = _off(got, wanted, case.rtol, case.atol)
         if error > worst:
             worst = error
@@ -69,8 +72,13 @@ def run(name: str, case: Case, *, watched: bool = True) -> Outcome:
     return Outcome(case, (), worst, where)
 
 
-def _copied(argument: np.ndarray | int | float | None) -> np.ndarray | int | float | None:
-    return argument.copy() if isinstance(argument, np.ndarray) else argument
+def _ways(device: str) -> tuple[Callable[[np.ndarray], Any], Callable[[Any], np.ndarray]]:
+    """How a copy of an array gets to a device, and how what lies there comes back."""
+    if device != "cuda":
+        return np.array, np.asarray
+    import cupy
+
+    return cupy.array, lambda array: array.get()
 
 
 def _off(

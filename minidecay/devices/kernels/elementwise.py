@@ -94,9 +94,10 @@ class Elementwise(Arrays):
         return self._unary("relu", x)
 
     def where(self, condition: Array, x: Array | float, y: Array | float) -> Array:
+        condition = self.xp.asarray(condition, bool)  # also from the host's memory
         if not self._computes(x, y):
             return self.xp.where(condition, x, y)
-        return self._spread("where", [x, y], np.float32, self.xp.asarray(condition, bool))
+        return self._spread("where", [x, y], np.float32, condition)
 
     def _unary(self, op: str, x: Array) -> Array:
         x = self.xp.asarray(x)  # it may be one of NumPy's scalars

@@ -46,6 +46,8 @@ class ndarray:  # noqa: N801 (CuPy's name)
         return self._view(self.host[_host(index)])
 
     def __setitem__(self, index, value):
+        if isinstance(value, np.ndarray) and value.shape:
+            raise ValueError("non-scalar numpy.ndarray cannot be used for fill")
         stream.do(lambda: self.host.__setitem__(_host(index), _host(value)))
 
     def get(self):
