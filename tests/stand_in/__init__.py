@@ -5,7 +5,7 @@ our calls fit together, that nothing of NumPy's touches an array of the device, 
 a step takes of CuPy's pool; it is no proof of hardware.
 
 `installed()` puts it in CuPy's place in this process. For a process of its own, a folder with
-`cupy.py` on the PYTHONPATH does (`as_cupy`).
+`cupy.py` on the PYTHONPATH does (`as_cupy`). `torch_cuda` does the like for torch.cuda.
 """
 
 import sys
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from minidecay import devices
 from minidecay.cuda import launching, nvrtc
 from stand_in import cuda
 from stand_in.arrays import FUNCTIONS, ndarray
@@ -59,8 +60,8 @@ def installed():
         patch.setattr(nvrtc, "compile_cubin", cuda.compile_cubin)
         patch.setattr(nvrtc, "version", lambda: (13, 0))
         patch.setattr(launching, "_loaded", {})
+        patch.setattr(devices, "_loaded", {})
         yield
-    sys.modules.pop("minidecay.devices.cuda", None)
 
 
 def as_cupy(folder):

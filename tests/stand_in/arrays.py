@@ -63,6 +63,12 @@ class ndarray:  # noqa: N801 (CuPy's name)
         stream.copied_from_host()
         self.host[...] = host
 
+    def __dlpack__(self, **options):
+        return self.host.__dlpack__()
+
+    def __dlpack_device__(self):
+        return self.host.__dlpack_device__()  # the host's, so that torch without CUDA takes it
+
     def _view(self, host):
         """An array in this one's memory, where NumPy made none of its own."""
         shared = host.size and np.may_share_memory(host, self.host)

@@ -79,7 +79,7 @@ class Device:
         "L2CacheSize": 4096,
         "GlobalMemoryBusWidth": 128,
     }
-    mem_info = (2**30, 2**30)
+    mem_info = (2**24, 2**24)
 
     def synchronize(self):
         stream.synchronize()
@@ -125,5 +125,5 @@ nvrtc = SimpleNamespace(getVersion=lambda: (13, 0))
 runtime = SimpleNamespace(
     driverGetVersion=lambda: 13000,
     runtimeGetVersion=lambda: 13000,
-    getDeviceProperties=lambda device: {"name": CARD.encode(), "totalGlobalMem": 2**30},
+    getDeviceProperties=lambda device: {"name": CARD.encode(), "totalGlobalMem": 2**24},
 )
