@@ -1,6 +1,6 @@
 """What a case is: the same work by minidecay and by torch, from the same numbers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Any, Literal
@@ -56,7 +56,7 @@ def training_step(
         network.to(device)
         optimizer = md.optim.SGD(network.parameters(), lr, MOMENTUM, WEIGHT_DECAY)
         on_cpu = device == "cpu"
-        batches = cycle(
+        batches: Iterator[Any] = cycle(
             drawn if on_cpu else [[md.tensor(x, device=device) for x in batch] for batch in drawn]
         )
 

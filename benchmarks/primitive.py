@@ -152,7 +152,7 @@ def convolution(
     padding = size // 2
     out = [(side + 2 * padding - size) // stride + 1 for side in (height, width)]
     x, w, gy = images, (size, size, channels, filters), (n, *out, filters)
-    window = {"stride": (stride, stride), "padding": (padding, padding)}
+    window: dict[str, Any] = {"stride": (stride, stride), "padding": (padding, padding)}
 
     def ours(device: Device, **given: Any) -> Call:
         if output == "y":

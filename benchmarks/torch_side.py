@@ -88,7 +88,7 @@ def views(arrays: Mapping[str, Any]) -> dict[str, torch.Tensor]:
     """
     tensors = {}
     for name, array in arrays.items():
-        tensor = torch.from_dlpack(array).permute(_order(name, array.ndim))
+        tensor = torch.utils.dlpack.from_dlpack(array).permute(_order(name, array.ndim))
         is_weights = name == "w" and array.ndim == 4
         tensors[name] = (
             tensor.contiguous(memory_format=torch.channels_last) if is_weights else tensor

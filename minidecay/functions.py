@@ -217,7 +217,9 @@ def batch_norm(
     for running, value, correction in batch:
         if running is not None:
             device = running.device
-            moved = device.mul(device.sub(device.mul(value, correction), running.data), momentum)
+            if correction != 1:  # on a GPU every product is a launch
+                value = device.mul(value, correction)
+            moved = device.mul(device.sub(value, running.data), momentum)
             running[...] = Tensor(device.add(running.data, moved), device)
     return y
 

@@ -13,6 +13,7 @@ from benchmarks import table
 from benchmarks.gpu import __main__ as gpu
 from benchmarks.gpu import report, supervise
 from benchmarks.gpu.cards import QUERIED, clocks_seen, describe_card
+from benchmarks.gpu.options import parser
 from benchmarks.gpu.roofline import least_seconds, picture
 
 ROOT = Path(__file__).parents[1]
@@ -203,7 +204,7 @@ def test_wrong_use_ends_with_2(card, options, told, capsys):
 
 @pytest.fixture
 def command(card, tmp_path):
-    options = gpu.parser().parse_args(["--out", str(tmp_path), "--commit", "abc"])
+    options = parser(None).parse_args(["--out", str(tmp_path), "--commit", "abc"])
     return gpu.Command(options)
 
 

@@ -51,6 +51,7 @@ def public(of):
         ("Pool", ["total_bytes", "used_bytes", "free_all_blocks", "malloc"]),
         ("cuda", ["Device", "Event", "Stream", "get_elapsed_time", "nvrtc", "runtime"]),
         ("runtime", list(vars(cuda.runtime))),
+        ("runtime", [f"cudaDevAttr{name}" for name in cuda.Device.attributes]),
     ],
 )
 def test_the_stand_in_has_nothing_that_cupy_has_not(theirs, name, ours):

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.gpu import report as reporting
-from benchmarks.gpu import supervise, testing
+from benchmarks.gpu import supervise
 from benchmarks.gpu.cards import clocks_logged, clocks_seen, describe_card
-from benchmarks.gpu.plan import SCALES
+from benchmarks.gpu.options import parser
 from benchmarks.gpu.roofline import picture
 from minidecay.training import environment
 from minidecay.training.files import plain, write_json
@@ -30,9 +30,9 @@ SCHEMA = 1
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0, or 1 where a test or a case failed; where there is nothing to run on, it says so and 0."""
-    p = parser()
+    p = parser(__doc__)
     options = p.parse_args(argv)
-    if missing := what_is_missing():
+    if missing := what_is_missing(tests=not options.no_tests):
         print("benchmarks.gpu: nothing to measure on here\n" + "\n".join(missing))
         return 0
     try:
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def what_is_missing() -> list[str]:
+def what_is_missing(tests: bool) -> list[str]:
     """Why nothing can be measured here, a line each; none where it can."""
     anywhere = "What runs anywhere: minidecay kernels check, python -m benchmarks.cpu"
     try:
@@ -57,8 +57,9 @@ def what_is_missing() -> list[str]:
         return [f"CuPy is not installed ({error}): {mend}", anywhere]
     if not cupy.is_available():
         return ["CuPy finds no GPU, or no driver for it (nvidia-smi shows both)", anywhere]
-    if find_spec("pytest") is None:
-        return ["pytest is not installed, which tests the kernels first: pip install pytest"]
+    if tests and find_spec("pytest") is None:
+        mend = "pip install pytest, or --no-tests"
+        return [f"pytest is not installed, which tests the kernels first: {mend}"]
     return []
 
 
@@ -114,6 +115,8 @@ class Command:
 
     def test(self, folder: Path) -> None:
         """The tests marked gpu."""
+        from benchmarks.gpu import testing  # needs pytest
+
         seconds = FOR_TESTS * (self.deadline - time.monotonic())
         output = self.out / "tests.log"
         output.unlink(missing_ok=True)
@@ -125,8 +128,9 @@ class Command:
         done = testing.run_tests(paths, folder / "tests", output, seconds, bar.hear)
         bar.close()
         self.report |= {"tests": testing.summary(done), "kernels": testing.kernels(done)}
-        # THE ONE PLACE where the record of what each card has run, minidecay/cuda/hardware.py, is
-        # to be told of self.report["kernels"], a file's name -> whether it was right on all cases.
+        # THE ONE PLACE where minidecay/cuda/hardware.py, the record of which kernels a card has
+        # run, is to be told: self.report["kernels"] is a file's name -> right on all its cases?
+        # Not of the stand-in for CuPy, whose name says so.
         self.write()
 
     def time(self, folder: Path) -> None:
@@ -216,58 +220,6 @@ def slug(card: str) -> str:
     'geforce-rtx-4090'
     """
     return re.sub(r"[^a-z0-9]+", "-", card.lower().removeprefix("nvidia")).strip("-")
-
-
-def parser() -> argparse.ArgumentParser:
-    """The options."""
-    p = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
-    p.add_argument("--out", type=Path, required=True, metavar="DIR", help="made where missing")
-    p.add_argument(
-        "--minutes",
-        type=_positive,
-        default=8.0,
-        metavar="N",
-        help="that it may take; what matters most comes first (default: 8)",
-    )
-    p.add_argument(
-        "--scale",
-        choices=sorted(SCALES),
-        default="full",
-        help="smoke: tiny shapes, to see that all of it works; no number worth a quotation",
-    )
-    p.add_argument(
-        "--rounds",
-        type=_rounds,
-        default=7,
-        metavar="N",
-        help="of each, at least 5 to be quoted (default: 7)",
-    )
-    p.add_argument(
-        "--tests",
-        nargs="+",
-        default=[],
-        metavar="PATH",
-        help="only these of the tests marked gpu (default: all; without hypothesis tests/gpu)",
-    )
-    p.add_argument("--no-tests", action="store_true", help="only measure")
-    p.add_argument("--commit", help="of this code, where it is no checkout of git's")
-    return p
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a number above 0")
-    return value
-
-
-def _rounds(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number of at least 1")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def torch_on_gpu() -> tuple[Any, dict[str, Any]]:
     return torch, {
         "version": torch.__version__,
         "cuda": torch.version.cuda,
-        "cudnn": torch.backends.cudnn.version(),
+        "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
         "cudnn_benchmark": True,
     }
 
@@ -109,8 +109,10 @@ def clocks_logged(path: Path) -> Iterator[None]:
             child.wait()
 
 
-QUERIED = ("timestamp", "clocks.sm", "clocks.mem", "power.draw", "temperature.gpu")
-QUERIED += ("utilization.gpu",)
+QUERIED = (
+    *("timestamp", "clocks.sm", "clocks.mem", "power.draw", "temperature.gpu"),
+    "utilization.gpu",
+)
 
 
 def clocks_seen(path: Path) -> dict[str, Any] | None:

@@ -50,13 +50,14 @@ class PrimitiveTimer:
         """Ours beside torch.compile of the primitive's one function, in float32."""
         from benchmarks.torch_side import precision
 
+        assert primitive.function is not None
         shared = self._shared(primitive)
         result = shared.about(None)
         ours = [primitive.ours(self.device, **arrays) for arrays in shared.sets]
         turns = {"minidecay": self._captured(ours, self.watch.capture_ours, result, "minidecay")}
         function = self.torch.compile(partial(primitive.function, self.torch))
         with shared.survives("torch.compile", result):
-            calls = [partial(function, **tensors) for tensors in shared.tensors(self.torch)]
+            calls = [partial(function, **tensors) for tensors in shared.tensors()]
             within = partial(precision, "fp32")
             capture = self.watch.capture_torchs
             turns["torch.compile"] = self._captured(calls, capture, result, "torch.compile", within)
@@ -89,7 +90,7 @@ class PrimitiveTimer:
             call = primitive.theirs(self.torch, **torch_side.views(fresh))
             outputs = torch_side.seen_as_ours(primitive, call)()
             result["error"][name] = shared.error([y.cpu().numpy() for y in outputs])
-            calls = [primitive.theirs(self.torch, **each) for each in shared.tensors(self.torch)]
+            calls = [primitive.theirs(self.torch, **each) for each in shared.tensors()]
         within = partial(torch_side.precision, kind)
         return self._captured(calls, self.watch.capture_torchs, result, name, within)
 
@@ -129,7 +130,7 @@ class Shared:
         copies = [{k: device.copy(x) for k, x in first.items()} for _ in range(count - 1)]
         self.sets = [first, *copies]
 
-    def tensors(self, torch: Any) -> list[Arrays]:
+    def tensors(self) -> Sequence[Arrays]:
         """The same memory as torch's tensors; copies where both would write into it."""
         from benchmarks import torch_side
 
@@ -160,7 +161,8 @@ class Shared:
         for got, exact in zip(outputs, self.exact, strict=False):
             if got.shape != exact.shape:
                 return float("inf")
-            found.append(float(np.linalg.norm(got - exact) / max(np.linalg.norm(exact), 1e-30)))
+            size = float(np.linalg.norm(exact)) or 1.0
+            found.append(float(np.linalg.norm(got - exact)) / size)
         return float(np.max(found))  # NaN if any is
 
     @contextmanager

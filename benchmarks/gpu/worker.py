@@ -29,7 +29,7 @@ def main(scale: str, rounds: int, until: float) -> int:
     skipped = supervise.skipped()
     items = plan(scale)
     supervise.report("plan", names=[item.name for item in items])
-    device = find_device("cuda")
+    device: Any = find_device("cuda")
     torch, told = torch_on_gpu()
     supervise.report("torch", **told)
     watch = Stopwatch(device.xp, torch)
