@@ -267,6 +267,8 @@ class Tensor(Operators):
 
     def _compare(self, primitive: Callable[[Array, Any], Array], other: TensorLike) -> "Tensor":
         data = other.data if isinstance(other, Tensor) else other
+        if isinstance(data, np.ndarray):
+            data = self.device.asarray(data)
         result = primitive(self.data, data)
         return Tensor(self.device.reshape(result, result.shape), self.device)
 

@@ -217,7 +217,9 @@ def batch_norm(
     for running, value, correction in batch:
         if running is not None:
             device = running.device
-            moved = device.mul(device.sub(device.mul(value, correction), running.data), momentum)
+            if correction != 1:  # on a GPU every product is a launch
+                value = device.mul(value, correction)
+            moved = device.mul(device.sub(value, running.data), momentum)
             running[...] = Tensor(device.add(running.data, moved), device)
     return y
 
@@ -252,7 +254,8 @@ def cross_entropy(
 
     Args:
         logits: (N, classes), floats.
-        labels: (N,), class indices as integers in [0, classes).
+        labels: (N,), class indices as integers in [0, classes). Others are a ValueError; where the
+            labels lie on a GPU, which to ask is to wait for, a loss of NaN.
     """
     given = labels.data if isinstance(labels, Tensor) else np.asarray(labels)
     return apply(ops.CrossEntropy(given, reduction), logits)

@@ -6,19 +6,26 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, settings
+import stand_in
 
 from minidecay.cuda import nvrtc
 from minidecay.cuda.emulator.building import CompilerMissingError, compiler
+from minidecay.devices import Device
+from minidecay.devices import device as find_device
 
-DEVICES = ["cpu", "emulated"]
+DEVICES = ["cpu", "emulated", pytest.param("cuda", marks=pytest.mark.gpu)]
 
-# Two busy cores are slow by no fault of a test, so nothing is held to a deadline.
-settings.register_profile(
-    "default", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.register_profile("ci", settings.get_profile("default"), derandomize=True)
-settings.load_profile("ci" if os.environ.get("CI") else "default")
+try:
+    from hypothesis import HealthCheck, settings
+except ImportError:
+    pass  # on a machine that runs tests/gpu alone
+else:
+    # Two busy cores are slow by no fault of a test, so nothing is held to a deadline.
+    settings.register_profile(
+        "default", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.register_profile("ci", settings.get_profile("default"), derandomize=True)
+    settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -40,11 +47,28 @@ def compiled() -> None:
         pytest.skip(str(error))
 
 
+@pytest.fixture(scope="session")
+def gpu() -> Device:
+    """The device `cuda`; what needs it is skipped where there is no CuPy or no GPU."""
+    try:
+        return find_device("cuda")
+    except RuntimeError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")  # not longer: what comes after must not meet the stand-in
+def card() -> Iterator[Device]:
+    """The device `cuda` over the stand-in for CuPy."""
+    with stand_in.installed():
+        yield find_device("cuda")
+
+
 @pytest.fixture(params=DEVICES)
 def device(request: pytest.FixtureRequest) -> str:
     """The name of a device, each in turn."""
-    if request.param == "emulated":
-        request.getfixturevalue("compiled")
+    needs = {"emulated": "compiled", "cuda": "gpu"}
+    if request.param in needs:
+        request.getfixturevalue(needs[request.param])
     return str(request.param)
 
 

@@ -40,6 +40,13 @@ __device__ __forceinline__ Normalizer normalizer(const float* __restrict__ x, in
   return {largest, logf(warp_sum(sum))};
 }
 
+// The loss of a row. The host does not look at labels that lie on a GPU, it would have to wait for
+// them: one that names no class gives NaN, and reads nothing.
+__device__ __forceinline__ float loss_of(const float* __restrict__ x, Normalizer n, long long label,
+                                         int classes) {
+  return 0 <= label && label < classes ? n.log_sum - (x[label] - n.largest) : nanf("");
+}
+
 //! grid    cdiv(rows, WARPS)
 //! block   THREADS
 //! require classes > 0: a row of no classes has no softmax
@@ -81,7 +88,7 @@ softmax_cross_entropy(const float* __restrict__ logits, const long long* __restr
   const Normalizer n = normalizer(logits + start, lane, classes);
   for (int c = lane; c < classes; c += WARP)
     probabilities[start + c] = expf(logits[start + c] - n.largest - n.log_sum);
-  if (lane == 0) losses[row] = n.log_sum - (logits[start + labels[row]] - n.largest);
+  if (lane == 0) losses[row] = loss_of(logits + start, n, labels[row], classes);
 }
 
 // gx = gy (softmax - one_hot); a null gy stands for gy_value in every row.
@@ -115,5 +122,5 @@ softmax_cross_entropy_forward_backward(const float* __restrict__ logits,
     const float probability = expf(logits[start + c] - n.largest - n.log_sum);
     gx[start + c] = gy_value * (probability - (c == labels[row] ? 1.f : 0.f));
   }
-  if (lane == 0) losses[row] = n.log_sum - (logits[start + labels[row]] - n.largest);
+  if (lane == 0) losses[row] = loss_of(logits + start, n, labels[row], classes);
 }

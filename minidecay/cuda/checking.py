@@ -2,8 +2,8 @@
 takes of every GPU.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -106,15 +106,18 @@ def _told(failed: Sequence[Outcome]) -> Iterator[str]:
         yield f"wrong on {len(wrong)} cases, first {wrong[0].case.label}: {wrong[0].where}"
 
 
-def run(name: str, case: Case, *, watched: bool = True) -> Outcome:
+def run(name: str, case: Case, *, watched: bool = True, device: str = "emulated") -> Outcome:
     """Run one case on the file `name`, on copies of its arrays.
+
+    On the device "cuda" nothing can be watched.
 
     Raises:
         ValueError: no such file, or code that does not compile.
     """
-    case = replace(case, arguments=tuple(map(_copied, case.arguments)))
+    copied, back = _ways(device)
+    arguments = [copied(a) if isinstance(a, np.ndarray) else a for a in case.arguments]
     options: dict[str, Any] = dict(case.defines)
-    module = load(name, check=watched, **options)
+    module = load(name, check=watched, device=device, **options)
     if not (signature := module.source.kernels.get(case.kernel)):
         known = ", ".join(module.source.kernels)
         return Outcome(case, (), np.inf, f"there is no kernel {case.kernel}, but {known}")
@@ -123,15 +126,14 @@ def run(name: str, case: Case, *, watched: bool = True) -> Outcome:
         takes = f"{case.kernel}({', '.join(parameters)})"
         return Outcome(case, (), np.inf, f"{takes} has no {unknown[0]} to leave its result in")
     try:
-        module.launch(case.kernel, case.arguments)
+        module.launch(case.kernel, arguments)
     except KernelFault as fault:
         return Outcome(case, fault.findings, np.inf)
     except (TypeError, ValueError) as refusal:
         return Outcome(case, (), np.inf, str(refusal))
     worst, where = 0.0, ""
     for parameter, wanted in case.expected.items():
-        got = case.arguments[parameters.index(parameter)]
-        assert isinstance(got, np.ndarray)
+        got = back(arguments[parameters.index(parameter)])
         error, place = _off(got, wanted, case.rtol, case.atol)
         if error > worst:
             worst = error
@@ -140,8 +142,13 @@ def run(name: str, case: Case, *, watched: bool = True) -> Outcome:
     return Outcome(case, (), worst, where)
 
 
-def _copied(argument: np.ndarray | int | float | None) -> np.ndarray | int | float | None:
-    return argument.copy() if isinstance(argument, np.ndarray) else argument
+def _ways(device: str) -> tuple[Callable[[np.ndarray], Any], Callable[[Any], np.ndarray]]:
+    """How a copy of an array gets to a device, and how what lies there comes back."""
+    if device != "cuda":
+        return np.array, np.asarray
+    import cupy
+
+    return cupy.array, lambda array: array.get()
 
 
 def _off(

@@ -13,6 +13,7 @@ from minidecay import functions as F
 from minidecay import ops
 from minidecay.autograd import Tensor, tensor
 from minidecay.devices.protocol import Pair
+from minidecay.graph import Version
 from minidecay.nn.init import generator, kaiming_normal
 from minidecay.nn.module import Module, Parameter
 from minidecay.ops.base import pair
@@ -204,13 +205,22 @@ class Dropout(Module):
         self.p = p
         key = generator(rng).integers(0, 2**63, size=2)
         self.state = tensor(np.array([*key, 0], dtype=np.int64))
+        self._read: tuple[Version, int, list[int]] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return x
-        first, second, calls = (int(n) for n in self.state.numpy())
+        first, second, calls = self._state()
         self.state[2] = calls + 1
+        self._read = self.state._version, self.state._version.count, [first, second, calls + 1]
         return F.dropout(x, self.p, True, (first, second), calls)
+
+    def _state(self) -> list[int]:
+        """The values of `state`, read again only where someone else wrote: a GPU makes one wait."""
+        version = self.state._version
+        if self._read is None or self._read[:2] != (version, version.count):
+            return [int(n) for n in self.state.numpy()]
+        return self._read[2]
 
     def describe(self) -> str:
         return f"p={self.p}"

@@ -1,5 +1,7 @@
 from typing import Literal
 
+import numpy as np
+
 from minidecay.devices.protocol import Array
 from minidecay.ops.base import Gradients, Op
 from minidecay.recording import replayed
@@ -24,7 +26,9 @@ class CrossEntropy(Op):
             self.fail(f"labels are {labels.dtype}; give class indices as integers")
         if logits.size == 0:
             self.fail(f"logits {logits.shape} are empty; give at least one example and one class")
-        self.check_range(logits.shape[1])
+        if isinstance(labels, np.ndarray):
+            self.check_range(logits.shape[1])
+        # On a GPU, which to ask is to wait for, the loss of no class is NaN.
 
     @replayed  # the labels of every batch are looked at
     def check_range(self, classes: int) -> None:
@@ -33,9 +37,10 @@ class CrossEntropy(Op):
             self.fail(f"labels run from {lowest} to {highest}, outside of 0 to {classes - 1}")
 
     def forward(self, logits: Array) -> Array:
-        losses, probabilities = self.device.softmax_cross_entropy(logits, self.labels)
+        labels = self.device.asarray(self.labels)  # the host's go over once, and not in backward
+        losses, probabilities = self.device.softmax_cross_entropy(logits, labels)
         self.count = len(losses)
-        self.save(probabilities, self.labels)
+        self.save(probabilities, labels)
         if self.reduction == "none":
             return losses
         total = self.device.sum(losses)
@@ -43,6 +48,8 @@ class CrossEntropy(Op):
 
     def backward(self, gy: Array) -> Gradients:
         probabilities, labels = self.saved
+        if self.reduction != "none":
+            gy = self.device.broadcast_to(gy, labels.shape)
         if self.reduction == "mean":
             gy = self.device.div(gy, self.count)
         return (self.device.softmax_cross_entropy_grad(gy, probabilities, labels),)

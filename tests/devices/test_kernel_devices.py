@@ -1,5 +1,6 @@
 """The devices that launch our kernels, primitive by primitive, held to `cpu` in float64."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -269,6 +270,48 @@ def test_training_agrees_with_the_cpu(launched):
     np.testing.assert_allclose(step(launched), step("cpu"), rtol=1e-4)
 
 
+def test_arrays_of_the_host_stand_beside_a_tensor(launched):
+    x, y = normal(3, 4), normal(3, 4)
+    tensor = md.tensor(x, device=launched)
+    np.testing.assert_array_equal((tensor > y).numpy(), x > y)
+    np.testing.assert_array_equal((tensor > md.tensor(y, device=launched)).numpy(), x > y)
+    np.testing.assert_array_equal((tensor == 0.5).numpy(), x == 0.5)
+    np.testing.assert_allclose((tensor + y).numpy(), x + y, rtol=1e-6)
+    np.testing.assert_allclose(md.where(x > 0, tensor, 2.0).numpy(), np.where(x > 0, x, 2))
+    integers = md.tensor(np.arange(3), device=launched)
+    np.testing.assert_array_equal(md.where(x[:, 0] > 0, integers, 0).numpy().shape, (3,))
+    tensor[1] = y[1]
+    tensor[[0, 2], 1] = np.float32(7)
+    tensor[md.tensor(np.array([2]), device=launched)] = y[:1]
+    x[1], x[[0, 2], 1], x[2] = y[1], 7, y[0]
+    np.testing.assert_array_equal(tensor.numpy(), x)
+    np.testing.assert_array_equal(tensor[[2, 0], :2].numpy(), x[[2, 0], :2])
+    np.testing.assert_array_equal(tensor[tensor > 0].numpy(), x[x > 0])
+
+
+def test_a_model_moves_and_is_saved_evaluated_and_copied(launched):
+    model = md.models.small_cnn(size=8, widths=(4,), hidden=None, rng=np.random.default_rng(0))
+    data = md.data.PatternSet(n_train=40, n_test=20, seed=0)
+    before = {name: array.copy() for name, array in model.state_dict().items()}
+    here = md.training.evaluate(model, data.test, batch_size=8)
+    model.to(launched)
+    there = md.training.evaluate(model, data.test, batch_size=8)
+    np.testing.assert_allclose(there.losses, here.losses, rtol=1e-4)
+    copied = copy.deepcopy(model)
+    optimizer = md.optim.SGD(model.parameters(), 0.1, 0.9)
+    x = md.from_numpy(data.train.images[:8], launched)
+    loss = md.cross_entropy(model(x), data.train.labels[:8])
+    loss.backward()
+    optimizer.step()
+    assert optimizer.grad_norm() > 0
+    optimizer.load_state_dict(optimizer.state_dict())
+    assert (model.state_dict()["0.weight"] != before["0.weight"]).any()
+    model.load_state_dict(before)
+    for name, array in {**model.state_dict(), **copied.state_dict()}.items():
+        np.testing.assert_array_equal(array, before[name])
+    assert model.to("cpu").device.name == "cpu"
+
+
 def test_any_rung_can_train(compiled):
     usual = step("emulated")
     for matmul, conv2d in (("01_naive", "01_direct"), ("03_smem_tile", "02_im2col")):
@@ -327,8 +370,6 @@ def test_cuda_without_cupy_or_a_gpu_says_what_to_do(monkeypatch):
         find_device("cuda")
     import stand_in
 
-    blind = stand_in.module()
-    blind.is_available = lambda: False
-    monkeypatch.setitem(sys.modules, "cupy", blind)
+    monkeypatch.setitem(sys.modules, "cupy", stand_in.Module(no_gpu=True))
     with pytest.raises(RuntimeError, match="finds no GPU or no driver here"):
         find_device("cuda")

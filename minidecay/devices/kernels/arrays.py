@@ -55,7 +55,7 @@ class Arrays(Launching):
         return self.xp.asarray(x[index])
 
     def setitem(self, x: Array, index: Any, value: Array | float) -> None:
-        x[index] = value
+        x[index] = self.xp.asarray(value) if isinstance(value, np.ndarray) else value
 
     def add_at(self, x: Array, index: Any, value: Array) -> None:
         # By the host, in order: a GPU's atomics would add in another order at every run.

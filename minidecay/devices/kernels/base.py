@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from minidecay.cuda.launching import Module, load
+from minidecay.devices.kernels.numbers import Numbers
 from minidecay.devices.protocol import Array, Shape
 
 
@@ -16,10 +17,14 @@ class Launching:
         name: "emulated" or "cuda".
         xp: NumPy or CuPy, for what is bookkeeping: making, copying and indexing arrays, and
             integers and booleans. What computes with floats is a kernel of ours.
+
+    Attributes:
+        numbers: the numbers in device memory that launches read, such as the learning rate.
     """
 
     def __init__(self, name: str, xp: Any) -> None:
         self.name, self.xp = name, xp
+        self.numbers = Numbers(xp)
         self._module = cache(self._load)  # a launch should not read files
 
     def _load(self, file: str, **options: Any) -> Module:
@@ -44,6 +49,8 @@ class Launching:
         """x as the kernels take it, float32 and C-contiguous; None stays. Other floats raise."""
         if x is None:
             return None
+        if x.dtype == np.float32 and x.flags.c_contiguous and isinstance(x, self.xp.ndarray):
+            return x
         self.check_dtype(x.dtype)
         return self.xp.asarray(x, np.float32, order="C")
 

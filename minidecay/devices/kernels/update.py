@@ -1,7 +1,7 @@
 """What moves the weights and what drops activations.
 
-The kernels read from device memory what changes from step to step, the learning rate and the
-counter; here each launch still fills an array of its own with it.
+The kernels read from device memory what changes from step to step: the learning rate and the
+counter of random words, which `numbers.py` keeps there.
 """
 
 import numpy as np
@@ -22,14 +22,13 @@ class Update(Arrays):
         weight_decay: float,
         nesterov: bool,
     ) -> None:
-        rate = self.xp.full(1, lr, np.float32)
         self.launch(
             "fused/sgd",
             "sgd_step",
             w,
             g,
             v,
-            rate,
+            self.numbers.array("lr", lr, np.float32),
             momentum,
             weight_decay,
             w.size,
@@ -40,6 +39,6 @@ class Update(Arrays):
         x = self.dense(x)
         y = self.empty(x.shape)
         threshold = int(p * 2.0**64)
-        at = self.xp.full(1, counter, np.uint64)
+        at = self.numbers.array("dropout's counter", counter, np.uint64)
         self.launch("fused/dropout", "dropout", x, y, x.size, threshold, 1 / (1 - p), *key, at)
         return y
