@@ -9,6 +9,7 @@
 // constants; the rest are arguments. Each of the three products (y; the gradient for x, of gy and
 // w; the gradient for w, of gy and x) takes 2 N OH OW O KH KW C FLOPs.
 #pragma once
+#include "common/reduce.cuh"
 #include "common/share.cuh"
 
 #ifndef KH
@@ -32,6 +33,7 @@
 #ifndef RELU
 #define RELU 0  // 1: what is below zero in conv2d's result becomes zero
 #endif
+#include "common/relu.cuh"
 static_assert(KH > 0 && KW > 0 && SH > 0 && SW > 0, "sizes and strides are 1 or more");
 
 // The place [i, j, k] of an element of an array (any, d1, d2): a pixel in (N, OH, OW), or a tap
@@ -82,19 +84,25 @@ __device__ __forceinline__ void finish(float sum, const float* __restrict__ bias
                                        int o, int O) {
   if (BIAS) sum += bias[o];
   if (RESIDUAL) sum += residual[pixel * O + o];
-  y[pixel * O + o] = RELU && sum <= 0.f ? 0.f : sum;  // a NaN passes
+  y[pixel * O + o] = activated(sum);
 }
 
-constexpr int SUM_THREADS = 256;
+constexpr int SUM_COLUMNS = 32;  // elements of gw a block
+constexpr int SUM_ROWS = 8;      // and threads an element
+static_assert(SUM_COLUMNS * SUM_ROWS <= 1024, "a block has at most 1024 threads");
 
 // gw[i] = sum over s of partial[s, i]: the end of a weight gradient that was split.
-//! grid    cdiv(size, SUM_THREADS)
-//! block   SUM_THREADS
-extern "C" __global__ void __launch_bounds__(SUM_THREADS)
+//! grid    cdiv(size, SUM_COLUMNS)
+//! block   SUM_COLUMNS, SUM_ROWS
+extern "C" __global__ void __launch_bounds__(SUM_COLUMNS* SUM_ROWS)
 sum_splits(const float* __restrict__ partial, float* gw, int size, int splits) {
-  const int i = blockIdx.x * SUM_THREADS + threadIdx.x;
-  if (i >= size) return;
+  __shared__ float sums[SUM_ROWS][SUM_COLUMNS];
+  const int i = blockIdx.x * SUM_COLUMNS + threadIdx.x;
   float sum = 0.f;
-  for (int split = 0; split < splits; ++split) sum += partial[split * size + i];
-  gw[i] = sum;
+  if (i < size)
+#pragma unroll 8
+    for (int split = threadIdx.y; split < splits; split += SUM_ROWS)
+      sum += partial[split * size + i];
+  sum = column_reduce<float, add>(sum, sums);
+  if (threadIdx.y == 0 && i < size) gw[i] = sum;
 }
