@@ -1,5 +1,4 @@
-// What every file of conv2d shares: the shapes, how an element's place is found and stepped on,
-// and how a result is finished.
+// What every file of conv2d shares: the shapes, and how an element's place is found and stepped on.
 //
 //   y[n, i, j, o] = sum over a, b, c of  x[n, i SH - PH + a, j SW - PW + b, c]  w[a, b, c, o]
 //
@@ -9,6 +8,7 @@
 // constants; the rest are arguments. Each of the three products (y; the gradient for x, of gy and
 // w; the gradient for w, of gy and x) takes 2 N OH OW O KH KW C FLOPs.
 #pragma once
+#include "common/finish.cuh"
 #include "common/reduce.cuh"
 #include "common/share.cuh"
 
@@ -24,16 +24,6 @@
 #ifndef SW
 #define SW 1  // stride from column to column
 #endif
-#ifndef BIAS
-#define BIAS 0  // 1: conv2d adds bias[o]
-#endif
-#ifndef RESIDUAL
-#define RESIDUAL 0  // 1: conv2d adds residual[n, i, j, o]
-#endif
-#ifndef RELU
-#define RELU 0  // 1: what is below zero in conv2d's result becomes zero
-#endif
-#include "common/relu.cuh"
 static_assert(KH > 0 && KW > 0 && SH > 0 && SW > 0, "sizes and strides are 1 or more");
 
 // The place [i, j, k] of an element of an array (any, d1, d2): a pixel in (N, OH, OW), or a tap
@@ -69,6 +59,14 @@ __device__ __forceinline__ float image_at(const float* __restrict__ x, int n, in
   return inside ? x[((n * H + h) * W + w) * C + c] : 0.f;
 }
 
+// Four neighbours, x[n, h, w, c] and on; those beyond the last channel are zero.
+__device__ __forceinline__ Four image_four(const float* __restrict__ x, int n, int h, int w, int c,
+                                           int N, int H, int W, int C, bool whole) {
+  const bool inside = n < N && h >= 0 && h < H && w >= 0 && w < W;
+  if (!inside) return {};
+  return four_at(x + ((n * H + h) * W + w) * C, c, C, whole);
+}
+
 // The output pixel, of N OH OW, whose tap (a, b) lay on pixel `in` of x; -1 where there is none.
 __device__ __forceinline__ int output_over(Place in, int a, int b, int OH, int OW, int PH,
                                            int PW) {
@@ -76,15 +74,6 @@ __device__ __forceinline__ int output_over(Place in, int a, int b, int OH, int O
   if (down < 0 || down % SH != 0 || right < 0 || right % SW != 0) return -1;
   const int row = down / SH, column = right / SW;
   return row < OH && column < OW ? (in.i * OH + row) * OW + column : -1;
-}
-
-// Writes y[pixel, o], the sum and what the options add to it.
-__device__ __forceinline__ void finish(float sum, const float* __restrict__ bias,
-                                       const float* __restrict__ residual, float* y, int pixel,
-                                       int o, int O) {
-  if (BIAS) sum += bias[o];
-  if (RESIDUAL) sum += residual[pixel * O + o];
-  y[pixel * O + o] = activated(sum);
 }
 
 constexpr int SUM_COLUMNS = 32;  // elements of gw a block

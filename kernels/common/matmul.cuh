@@ -2,6 +2,7 @@
 // element of an operand is found, and how a result is finished. A rung differs only in who loads
 // and who computes what.
 #pragma once
+#include "common/finish.cuh"
 
 #ifndef TRANSPOSE_A
 #define TRANSPOSE_A 0  // 1: A is stored (K, M) and used transposed
@@ -9,17 +10,6 @@
 #ifndef TRANSPOSE_B
 #define TRANSPOSE_B 0  // 1: B is stored (N, K) and used transposed
 #endif
-#ifndef BIAS
-#define BIAS 0  // 1: add bias[n] to every row
-#endif
-#ifndef RESIDUAL
-#define RESIDUAL 0  // 1: add residual[b, m, n]
-#endif
-#ifndef RELU
-#define RELU 0  // 1: what is below zero becomes zero
-#endif
-#include "common/relu.cuh"
-
 // Beyond the edge an operand is zero, so a tile may hang over it: zeros add nothing.
 __device__ __forceinline__ float a_at(const float* __restrict__ A, int m, int k, int M, int K) {
   if (m >= M || k >= K) return 0.f;
@@ -29,16 +19,6 @@ __device__ __forceinline__ float a_at(const float* __restrict__ A, int m, int k,
 __device__ __forceinline__ float b_at(const float* __restrict__ B, int k, int n, int K, int N) {
   if (k >= K || n >= N) return 0.f;
   return TRANSPOSE_B ? B[n * K + k] : B[k * N + n];
-}
-
-// Writes one element of C, unless it lies beyond the edge. `residual` and `C` are one matrix's.
-__device__ __forceinline__ void finish(float sum, const float* __restrict__ bias,
-                                       const float* __restrict__ residual, float* C, int m, int n,
-                                       int M, int N) {
-  if (m >= M || n >= N) return;
-  if (BIAS) sum += bias[n];
-  if (RESIDUAL) sum += residual[m * N + n];
-  C[m * N + n] = activated(sum);
 }
 
 // All THREADS threads of a block copy a BM x BK tile of A and a BK x BN tile of B. Neighbouring

@@ -64,27 +64,13 @@ __device__ __forceinline__ void multiply(float (&sum)[TM][TN], const float (&As)
   }
 }
 
-// Writes four neighbours of C, those that lie inside. `whole`: they lie aligned, and so do all
-// that is added to them.
-__device__ __forceinline__ void finish_four(Four four, const float* __restrict__ bias,
-                                            const float* __restrict__ residual, float* C, int m,
-                                            int n, int M, int N, bool whole) {
-  if (m >= M) return;
-  if (BIAS) four = sum_of(four, four_at(bias, n, N, whole));
-  if (RESIDUAL) four = sum_of(four, four_at(residual + m * N, n, N, whole));
-#pragma unroll
-  for (int i = 0; i < 4; ++i) four.v[i] = activated(four.v[i]);
-  put_four(C + m * N, n, N, four, whole);
-}
-
 // Finishes all elements of a thread: the first is C[m, n].
 template <int APART_M, int APART_N, int TM, int TN>
 __device__ __forceinline__ void finish_fours(const float (&sum)[TM][TN],
                                              const float* __restrict__ bias,
                                              const float* __restrict__ residual, float* C, int m,
                                              int n, int M, int N) {
-  const bool whole = N % 4 == 0 && aligned(C) && (!BIAS || aligned(bias)) &&
-                     (!RESIDUAL || aligned(residual));
+  const bool whole = finishes_in_fours(bias, residual, C, N);
 #pragma unroll
   for (int i = 0; i < TM; ++i)
 #pragma unroll
