@@ -124,6 +124,9 @@ def test_reductions_over_any_axes(launched, name):
 def test_long_reductions_are_cut_into_parts(launched):
     agree(launched, "sum", normal(70_000), atol=1e-2)
     agree(launched, "sum", normal(3000, 3), axis=0, atol=1e-2)
+    agree(launched, "max", normal(20_000, 33), axis=0)
+    agree(launched, "max", normal(3, 5000), axis=1)
+    agree(launched, "max", normal(600, 1500), axis=1)
     agree(launched, "norm", normal(70_000))
 
 

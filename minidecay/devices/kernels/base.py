@@ -5,9 +5,25 @@ from typing import Any
 
 import numpy as np
 
+from minidecay.cuda.expressions import cdiv
 from minidecay.cuda.launching import Module, load
 from minidecay.devices.kernels.numbers import Numbers
 from minidecay.devices.protocol import Array, Shape
+
+BLOCKS = 512  # that fill a GPU
+SHARE = 2048  # numbers that are worth a block
+
+
+def columns_and_parts(length: int, inner: int, outer: int = 1) -> tuple[int, int]:
+    """How the kernels that reduce an array (outer, length, inner) along `length` share it out.
+
+    Returns:
+        a block's columns, and into how many parts `length` is cut: as `kernels/common/columns.cuh`
+        and `share.cuh` have it, so that the blocks fill a GPU also where there are few columns.
+    """
+    columns = next(n for n in (1, 4, 8, 16, 32) if n >= min(inner, 32))
+    across = max(1, outer * cdiv(inner, columns))
+    return columns, max(1, min(BLOCKS // across, cdiv(length * columns, SHARE)))
 
 
 class Launching:
