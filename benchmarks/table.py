@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.gpu.report import Table, best_rungs, share, timed
-from minidecay.training.files import read_json, write_atomic
+from minidecay.files import read_json, write_atomic
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"

@@ -19,8 +19,8 @@ from benchmarks.gpu import supervise
 from benchmarks.gpu.cards import clocks_logged, clocks_seen, describe_card
 from benchmarks.gpu.options import parser
 from benchmarks.gpu.roofline import picture
+from minidecay.files import plain, write_json
 from minidecay.training import environment
-from minidecay.training.files import plain, write_json
 
 FOR_TESTS = 0.45  # of the time, at most
 FOR_THE_END = 10.0  # seconds: tables and the picture

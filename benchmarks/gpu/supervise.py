@@ -18,7 +18,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from minidecay.training.files import read_json_lines
+from minidecay.files import read_json_lines
 
 ROOT = Path(__file__).resolve().parents[2]
 LOG, SKIP = "BENCHMARK_LOG", "BENCHMARK_SKIP"  # environment variables of the child
