@@ -22,7 +22,7 @@ PACKAGE = ROOT / "minidecay"
 LAYERS = (
     *("random", "cuda", "devices", "recording", "ops", "graph", "operators", "autograd", "plan"),
     *("functions", "testing", "nn", "models", "optim", "data", "training", "plots"),
-    *("lab", "doctor", "cli", "__main__"),
+    *("console", "lab", "doctor", "cli", "__main__"),
 )
 
 
