@@ -19,8 +19,6 @@ from minidecay.ops.base import Op
 
 __all__ = ["Tensor", "TensorLike", "apply", "from_numpy", "no_grad", "tensor"]
 
-_NUMPY = (np.ndarray, np.generic)
-
 
 def apply(op: Op, *operands: "Tensor | np.ndarray | int | float | None") -> "Tensor":
     """The output of `op` on tensors, arrays, numbers and left-out inputs, recorded if need be.
@@ -82,7 +80,8 @@ class Tensor(Operators):
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type of the elements, as NumPy names it."""
-        return np.dtype(self.data.dtype)
+        dtype: np.dtype[Any] = self.data.dtype
+        return dtype
 
     @property
     def ndim(self) -> int:
@@ -319,8 +318,9 @@ def _adopt(
 ) -> tuple[tuple[Any, ...], list[Tensor]]:
     """Operands with NumPy's arrays made tensors; Python numbers and left-out inputs stay."""
     device = tensors[0].device if tensors else find_device("cpu")
+    array = np.ndarray | np.generic
     adopted = tuple(
-        Tensor(device.from_numpy(np.asarray(x)), device) if isinstance(x, _NUMPY) else x
+        Tensor(device.from_numpy(np.asarray(x)), device) if isinstance(x, array) else x
         for x in operands
     )
     tensors = [x for x in adopted if isinstance(x, Tensor)]
