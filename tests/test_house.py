@@ -20,7 +20,18 @@ PACKAGE = ROOT / "minidecay"
 
 # Imports go one way: what stands on the right may import what stands on its left.
 LAYERS = (
-    *("random", "cuda", "devices", "recording", "ops", "graph", "operators", "autograd", "plan"),
+    *(
+        "random",
+        "cuda",
+        "devices",
+        "recording",
+        "ops",
+        "graph",
+        "operators",
+        "values",
+        "autograd",
+        "plan",
+    ),
     *("functions", "testing", "nn", "models", "optim", "data", "training", "plots"),
     *("console", "lab", "doctor", "cli", "__main__"),
 )
