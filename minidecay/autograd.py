@@ -14,8 +14,9 @@ from minidecay.devices import Device
 from minidecay.devices import device as find_device
 from minidecay.devices.protocol import Array
 from minidecay.graph import Node, Version, is_recording, no_grad, walk
-from minidecay.operators import Operators, TensorLike, agree, plain_index
+from minidecay.operators import Operators, TensorLike, plain_index
 from minidecay.ops.base import Op
+from minidecay.values import agree, beside, check_operands, comparable, real_array
 
 __all__ = ["Tensor", "TensorLike", "apply", "from_numpy", "no_grad", "tensor"]
 
@@ -25,11 +26,11 @@ def apply(op: Op, *operands: "Tensor | np.ndarray | int | float | None") -> "Ten
 
     Raises:
         ValueError: the operands lie on two devices, or their shapes do not fit.
-        TypeError: their dtypes differ, or are integers where the operation wants floats.
+        TypeError: one is of another kind, or their dtypes differ or do not suit the operation.
     """
     tensors = [x for x in operands if isinstance(x, Tensor)]
     if len(tensors) < len(operands) or not tensors:
-        operands, tensors = _adopt(op, operands, tensors)
+        operands, tensors = _adopt(op, operands)
     device = agree(op, tensors)
     if (record := recording.current()) is not None:
         record.used(tensors)
@@ -142,7 +143,9 @@ class Tensor(Operators):
     def item(self) -> float | int | bool:
         """The one value as a Python number. Raises ValueError where there are more, or none."""
         if self.size != 1:
-            raise ValueError(f"item: shape {self.shape} holds {self.size} values, not one")
+            raise ValueError(
+                f"item: shape {self.shape} holds {self.size} values, not one; reduce or index it"
+            )
         value: float | int | bool = self.device.to_numpy(self.data).item()
         return value
 
@@ -154,6 +157,9 @@ class Tensor(Operators):
 
     def __bool__(self) -> bool:
         return bool(self.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
@@ -258,16 +264,20 @@ class Tensor(Operators):
             )
         if (record := recording.current()) is not None:
             record.wrote(self)
-        data = value.data if isinstance(value, Tensor) else value
-        self.device.setitem(self.data, plain_index(index), data)
+        data = beside("writing in place", self, value)
+        try:
+            self.device.setitem(self.data, plain_index(index), data)
+        except ValueError as error:
+            raise ValueError(f"writing in place into {self.shape}: {error}") from error
         self._version.count += 1
 
     def _apply(self, op: Op, *operands: Any) -> "Tensor":
         return apply(op, *operands)
 
     def _compare(self, primitive: Callable[[Array, Any], Array], other: TensorLike) -> "Tensor":
-        data = other.data if isinstance(other, Tensor) else other
-        if isinstance(data, np.ndarray):
+        if (data := comparable(self, other)) is NotImplemented:
+            return NotImplemented  # type: ignore[no-any-return]
+        if isinstance(data, np.ndarray) and not isinstance(other, Tensor):
             data = self.device.asarray(data)
         result = primitive(self.data, data)
         return Tensor(self.device.reshape(result, result.shape), self.device)
@@ -278,10 +288,11 @@ def tensor(
 ) -> Tensor:
     """A tensor with a copy of `array`: an array, a Python number, or nested lists of numbers.
 
-    Python numbers become float32; an array keeps its dtype unless `dtype` says otherwise.
+    Python numbers become float32; an array, or what has `__array__` (a tensor of torch, a column of
+    a table), keeps its dtype unless `dtype` says otherwise.
 
     Raises:
-        TypeError: the values are no numbers, or a gradient is asked of integers.
+        TypeError: the values are no real numbers, or masked, or a gradient is asked of integers.
         ValueError: nested lists have ragged lengths, or no device has that name.
 
     >>> tensor([[1, 2], [3, 4]]).shape
@@ -293,12 +304,13 @@ def tensor(
         values = np.asarray(array)
     except ValueError as error:
         raise ValueError("tensor: nested lists of different lengths; make them equal") from error
-    if dtype is None and not isinstance(array, np.ndarray | np.generic) and values.dtype != bool:
+    values = real_array("tensor", array if isinstance(array, np.ndarray) else values)
+    if dtype is None and not hasattr(array, "__array__") and values.dtype != bool:
         dtype = np.float32
-    if values.dtype.kind not in "biuf":
-        raise TypeError(f"tensor: {values.dtype} values are no real numbers; give an array of them")
+    if dtype is not None:
+        values = real_array("tensor", values.astype(dtype))
     where = find_device(device)
-    out = Tensor(where.from_numpy(values if dtype is None else values.astype(dtype)), where)
+    out = Tensor(where.from_numpy(values), where)
     if requires_grad:
         out.requires_grad = True
     return out
@@ -310,29 +322,20 @@ def from_numpy(array: np.ndarray, device: str | Device = "cpu") -> Tensor:
     Writing into the array later is not noticed; `tensor` makes a copy that is safe from it.
 
     Raises:
-        TypeError: `array` is no NumPy array, or holds no real numbers.
+        TypeError: `array` is no NumPy array, or holds no real numbers, or masked ones.
     """
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
-        given = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
-        raise TypeError(f"from_numpy: {given} is no array of real numbers; use tensor(...)")
     where = find_device(device)
-    return Tensor(where.asarray(array), where)
+    return Tensor(where.asarray(real_array("from_numpy", array)), where)
 
 
-def _adopt(
-    op: Op, operands: tuple[Any, ...], tensors: list[Tensor]
-) -> tuple[tuple[Any, ...], list[Tensor]]:
+def _adopt(op: Op, operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[Tensor]]:
     """Operands with NumPy's arrays made tensors; Python numbers and left-out inputs stay."""
-    device = tensors[0].device if tensors else find_device("cpu")
-    array = np.ndarray | np.generic
+    device = next((x.device for x in operands if isinstance(x, Tensor)), find_device("cpu"))
     adopted = tuple(
-        Tensor(device.from_numpy(np.asarray(x)), device) if isinstance(x, array) else x
+        Tensor(device.from_numpy(real_array(op.name, np.asanyarray(x))), device)
+        if isinstance(x, np.ndarray | np.generic)
+        else x
         for x in operands
     )
-    tensors = [x for x in adopted if isinstance(x, Tensor)]
-    if not tensors:
-        raise TypeError(f"{op.name}: operands {operands} hold no tensor; make one with tensor(...)")
-    kind = tensors[0].dtype
-    if kind.kind != "f" and any(isinstance(x, float) for x in adopted):
-        raise TypeError(f"{op.name}: {kind} values beside a float; use astype('float32')")
-    return adopted, tensors
+    check_operands(op, adopted)
+    return adopted, [x for x in adopted if isinstance(x, Tensor)]

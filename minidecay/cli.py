@@ -5,9 +5,11 @@ import sys
 from collections.abc import Sequence
 
 from minidecay import __version__
+from minidecay.console import tolerant
 from minidecay.cuda import command
 
 
+@tolerant
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (by default the process's own) and return its exit code.
 

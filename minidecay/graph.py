@@ -23,6 +23,9 @@ _numbers = itertools.count()
 class _Mode(threading.local):
     recording = True
 
+    def __init__(self) -> None:
+        self.before: list[bool] = []  # what to go back to, a no_grad each
+
 
 _mode = _Mode()
 
@@ -35,11 +38,14 @@ def is_recording() -> bool:
 class no_grad(ContextDecorator):  # noqa: N801 (a context manager, named as in torch)
     """Within it nothing is recorded: `with no_grad():`, or `@no_grad()` on a function."""
 
+    # What was before is kept by the thread, not here: a decorated function that calls itself, or
+    # runs in two threads, enters one and the same no_grad again before it has left it.
     def __enter__(self) -> None:
-        self.before, _mode.recording = _mode.recording, False
+        _mode.before.append(_mode.recording)
+        _mode.recording = False
 
     def __exit__(self, *exception: object) -> None:
-        _mode.recording = self.before
+        _mode.recording = _mode.before.pop()
 
 
 class Version:

@@ -169,21 +169,3 @@ def _one_sequence(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(values) == 1 and isinstance(values[0], tuple | list):
         return tuple(values[0])
     return values
-
-
-def agree(op: Op, tensors: "list[Tensor]") -> Device:
-    """The device of all the tensors, which also share a dtype that the operation takes."""
-    device, dtype = tensors[0].device, tensors[0].data.dtype
-    for x in tensors:
-        if x.device is not device:
-            raise ValueError(
-                f"{op.name}: one tensor is on {device.name}, another on {x.device.name}; "
-                "move one with .to(device)"
-            )
-        if x.data.dtype != dtype:
-            raise TypeError(
-                f"{op.name}: dtypes {dtype} and {x.data.dtype} differ; use astype on one of them"
-            )
-    if dtype.kind != "f" and not op.takes_integers:
-        raise TypeError(f"{op.name}: {dtype} values, but floats are needed; use astype('float32')")
-    return device

@@ -34,6 +34,7 @@ class _State(threading.local):
 
 
 _state = _State()
+_wrapping = threading.Lock()  # threads share a device: one at a time may wrap its primitives
 
 
 def current() -> "Recording | None":
@@ -98,6 +99,7 @@ class Recording:
     def __enter__(self) -> "Recording":
         if _state.recording is not None:
             raise RuntimeError("capture: a captured step calls another; capture the outer one")
+        _wrapping.acquire()
         for name in PRIMITIVES:
             setattr(self.device, name, self._watched(name, getattr(self.device, name)))
         _state.recording = self
@@ -107,6 +109,7 @@ class Recording:
         _state.recording = None
         for name in PRIMITIVES:
             delattr(self.device, name)
+        _wrapping.release()
 
     # -- what the engine tells -------------------------------------------------------------------
     def used(self, tensors: "Sequence[Tensor]") -> None:

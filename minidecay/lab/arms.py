@@ -38,6 +38,11 @@ class Arm:
     fork: tuple[str, int] | None = None
     every_seed: bool = True
 
+    @property
+    def shared(self) -> int:
+        """How many of its epochs it takes from another arm."""
+        return self.fork[1] if self.fork else 0
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -76,7 +81,7 @@ def train_arms(
     """Every arm of its seeds, over worker processes; what `folder` holds already is only read."""
     planned = plan(settings, seeds)
     tasks = [(settings, seed, names, folder / f"seed-{seed}") for seed, names in planned]
-    epochs = settings.epochs * sum(len(names) for _, names in planned)
+    epochs = epochs_to_train(settings, seeds)
     done = run_tasks(train_seed, tasks, workers, epochs=epochs, label=label)
     runs: dict[int, Arms] = {seed: {} for seed in seeds}
     for (seed, _), trained in zip(planned, done, strict=True):
@@ -102,10 +107,8 @@ def plan(settings: Settings, seeds: Sequence[int]) -> list[tuple[int, list[str]]
 def epochs_to_train(settings: Settings, seeds: Sequence[int]) -> int:
     """How many epochs that makes; what a fork shares is trained once."""
     arms = settings.arms()
-    forked = (
-        (arms[name].fork or ("", 0))[1] for _, names in plan(settings, seeds) for name in names
-    )
-    return sum(settings.epochs - shared for shared in forked)
+    names = [name for _, names in plan(settings, seeds) for name in names]
+    return sum(settings.epochs - arms[name].shared for name in names)
 
 
 def train_seed(settings: Settings, seed: int, names: Sequence[str], folder: Path) -> Arms:
@@ -119,8 +122,8 @@ def train_seed(settings: Settings, seed: int, names: Sequence[str], folder: Path
         config = {**dataclasses.asdict(settings), "seed": seed, "arm": name, "trained": repr(arm)}
         with RunFolder(folder / name, config, resume=True) as run:
             if run.finished:
-                trained[name] = run.records()
-                epoch_done(settings.epochs)
+                trained[name] = _whole(run, settings.epochs)
+                epoch_done(settings.epochs - arm.shared)
                 continue
             if arm.fork and run.load_checkpoint() is None:
                 parent, epoch = arm.fork
@@ -145,9 +148,21 @@ def train_seed(settings: Settings, seed: int, names: Sequence[str], folder: Path
                 label=f"seed {seed}, {name}",
             ):
                 trained[name].append(record)
-                epoch_done()
+                if record["epoch"] > arm.shared:
+                    epoch_done()
             run.finish()
     return trained
+
+
+def _whole(run: RunFolder, epochs: int) -> list[Record]:
+    """The records of a finished run, all of them."""
+    records = run.records()
+    if [record.get("epoch") for record in records] != list(range(1, epochs + 1)):
+        raise RunFolderError(
+            f"{run.path} is finished but has {len(records)} records of {epochs}; restore its "
+            "metrics.jsonl, or remove that folder to train it again"
+        )
+    return records
 
 
 def _kept(parent: Path, epoch: int) -> Checkpoint:

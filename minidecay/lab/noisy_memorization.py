@@ -197,7 +197,13 @@ def figure(runs: Mapping[int, Arms], settings: Settings, path: Path) -> None:
 
 
 EXPERIMENT = command.Experiment(
-    "noisy-memorization", __doc__.split("\n")[0], settings, claims, Seed, summary, figure
+    "noisy-memorization",
+    (__doc__ or "").partition("\n")[0],  # python -OO keeps no docstrings
+    settings,
+    claims,
+    Seed,
+    summary,
+    figure,
 )
 
 

@@ -185,6 +185,10 @@ class Flatten(Module):
     """(N, ...) to (N, everything else), in the order of memory: images height, width, channels."""
 
     def forward(self, x: Tensor) -> Tensor:
+        if not hasattr(x, "ndim"):
+            raise TypeError(
+                f"Flatten: a {type(x).__name__} is no tensor; make one with tensor(...)"
+            )
         if x.ndim == 2:
             return x
         if x.ndim == 0:

@@ -6,6 +6,7 @@ its backward will read, forward hands to `save`, so that the engine can tell whe
 
 import re
 from collections.abc import Sequence
+from operator import index
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
@@ -24,6 +25,8 @@ class Op:
     homes: Sequence[Array | None]  # for each input: where its gradient may be written, if anywhere
     saved: tuple[Any, ...] = ()
     takes_integers: ClassVar[bool] = False  # most operations want floats
+    takes_numbers: ClassVar[bool] = False  # and arrays: a Python number has no shape
+    takes_none: ClassVar[bool] = False  # may an input be left out?
     is_view: ClassVar[bool] = False  # may the output share memory with the first input?
 
     @property
@@ -102,13 +105,26 @@ def normal_axes(op: Op, axis: int | Sequence[int] | None, ndim: int) -> tuple[in
 
     Raises:
         ValueError: an axis is out of range or named twice.
+        TypeError: an axis is no integer.
     """
     if axis is None:
         return tuple(range(ndim))
-    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    axes = integers(op, f"axis={axis!r}", axis if isinstance(axis, Sequence) else (axis,))
     if any(not -ndim <= a < ndim for a in axes):
         op.fail(f"axis={axis} is out of range for {ndim} dimensions; use -{ndim} to {ndim - 1}")
     normal = tuple(a % ndim for a in axes)
     if len(set(normal)) < len(normal):
         op.fail(f"axis={axis} names an axis twice; name each once")
     return normal
+
+
+def integers(op: Op, what: str, values: Sequence[Any]) -> tuple[int, ...]:
+    """`values` as Python's integers; `what` names them.
+
+    Raises:
+        TypeError: one is no integer.
+    """
+    try:
+        return tuple(index(value) for value in values)
+    except TypeError:
+        raise TypeError(f"{op.name}: {what} must be an integer, or a tuple of them") from None

@@ -48,8 +48,9 @@ def evaluate(
 
     Running statistics are used, dropout is off, and `transform` gets no generator, so that nothing
     in it is random: the result does not depend on `batch_size` beyond rounding. ValueError where
-    that is less than 1.
+    that is less than 1, TypeError for anything but a Split.
     """
+    check_split("evaluate: split", split)
     batch_size = check_integer("evaluate: batch_size", batch_size, 1)
     modes, device = [(module, module.training) for module in model.modules()], model.device
     losses, logits = [], []
@@ -71,6 +72,13 @@ def evaluate(
     return Evaluation(
         scores.argmax(axis=1), np.concatenate(losses), _margins(scores, split.labels), split
     )
+
+
+def check_split(where: str, value: object) -> None:
+    """Raise TypeError for anything but a Split; `where` opens the error."""
+    if not isinstance(value, Split):
+        kind = type(value).__name__
+        raise TypeError(f"{where} is of type {kind}; make it data.Split(images, labels)")
 
 
 def _margins(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:

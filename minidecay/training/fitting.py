@@ -16,7 +16,7 @@ from minidecay.nn import Module
 from minidecay.optim import SGD
 from minidecay.plan import Captured, capture
 from minidecay.random import generator_state, restore_generator
-from minidecay.training.evaluation import Evaluation, evaluate
+from minidecay.training.evaluation import Evaluation, check_split, evaluate
 from minidecay.training.run_folder import LATEST, Checkpoint, RunFolder
 
 Record = dict[str, Any]
@@ -84,13 +84,22 @@ def fit(
 
     Raises:
         ValueError: the sizes do not fit: no epochs, more examples a batch than there are, or an
-            optimiser that counts other epochs. Or there is no `run` for what is to be kept.
+            optimiser that counts other epochs or holds no parameter of `model`. Or there is no
+            `run` for what is to be kept.
+        TypeError: the data is no Split, or `run` no RunFolder.
         Diverged: the loss is not finite, in training or after it. What was recorded before stays.
     """
     from tqdm import tqdm
 
     epochs = check_integer("fit: epochs", epochs, 1)
     batch_size = check_integer("fit: batch_size", batch_size, 1)
+    check_split("fit: train", train)
+    if test is not None:
+        check_split("fit: test", test)
+    if run is not None and not isinstance(run, RunFolder):
+        raise TypeError(f"fit: run is of type {type(run).__name__}; open a RunFolder(path, config)")
+    if not {id(p) for p in model.parameters()} & {id(p) for p in optimizer.params}:
+        raise ValueError("fit: the optimiser holds no parameter of the model; give it those")
     if batch_size > len(train):
         raise ValueError(f"fit: batch_size {batch_size} exceeds {len(train)} examples; lower it")
     if run is None and (per_example or keep):

@@ -1,11 +1,15 @@
 """A captured step does what the step does, bit for bit, or runs as it stands and says why."""
 
+import sys
+import threading
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import minidecay as md
+from minidecay.devices import device
 
 CLASSES = 4
 
@@ -94,6 +98,32 @@ def test_each_batch_size_has_a_plan_of_its_own(sizes):
     captured = Training(mlp, captured=True)
     np.testing.assert_equal(captured.run(sizes), eager)
     assert len(captured.step.plans) == len(set(sizes))
+
+
+def test_threads_that_record_at_once_each_get_the_whole_of_their_step():
+    sizes, count = [2, 3, 4, 5] * 2, 4
+    expected = Training(mlp, captured=False).run(sizes)
+    ready, told = threading.Barrier(count), []
+
+    def work():
+        training = Training(mlp, captured=True)
+        ready.wait(timeout=60)
+        told.append(training.run(sizes))
+
+    threads = [threading.Thread(target=work) for _ in range(count)]
+    turn = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # take turns often
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(turn)
+    assert len(told) == count
+    for each in told:
+        np.testing.assert_equal(each, expected)
+    assert vars(device("cpu")) == {}
 
 
 def test_evaluation_mode_has_a_plan_of_its_own():

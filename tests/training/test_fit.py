@@ -377,6 +377,26 @@ def test_an_optimiser_that_counts_other_epochs_is_refused():
         list(epochs)
 
 
+def test_an_optimiser_of_another_network_is_refused():
+    (network, _, _), (_, other, _) = training(), training()
+    epochs = fit(network, other, TRAIN, epochs=1, batch_size=BATCH, rng=half_used())
+    with pytest.raises(ValueError, match="holds no parameter of the model; give it those"):
+        next(epochs)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"train": (TRAIN.images, TRAIN.labels)}, r"fit: train is of type tuple; make it data.Spl"),
+        ({"test": (TRAIN.images, TRAIN.labels)}, r"fit: test is of type tuple; make it data.Split"),
+        ({"run": "runs/first"}, r"fit: run is of type str; open a RunFolder\(path, config\)"),
+    ],
+)
+def test_what_is_no_split_or_run_is_refused_in_a_line(options, message):
+    with pytest.raises(TypeError, match=message):
+        next(training(**options)[2])
+
+
 def test_a_generator_that_no_checkpoint_can_hold_is_refused_before_any_training(tmp_path):
     twister = np.random.Generator(np.random.MT19937(0))
     with RunFolder(tmp_path, {}) as run:
