@@ -1,7 +1,7 @@
 """The engine: tensors, and `apply`, which runs an operation on them and records it.
 
-What is recorded, and how `backward` walks through it, stands in `graph.py`; what `x + y` and
-`x.sum()` mean, in `operators.py`.
+What is recorded, and how `backward` walks through it, stands in `graph.py`; what `x + y` means, in
+`operators.py`, and `x.sum()`, in `methods.py`.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +13,8 @@ from minidecay.devices import Device
 from minidecay.devices import device as find_device
 from minidecay.devices.protocol import Array
 from minidecay.graph import Node, Version, is_recording, no_grad, walk
-from minidecay.operators import Operators, TensorLike, plain_index
+from minidecay.methods import Methods
+from minidecay.operators import TensorLike, plain_index
 from minidecay.ops.base import Op
 
 __all__ = ["Tensor", "TensorLike", "apply", "from_numpy", "no_grad", "tensor"]
@@ -50,7 +51,7 @@ def apply(op: Op, *operands: "Tensor | np.ndarray | int | float | None") -> "Ten
     return out
 
 
-class Tensor(Operators):
+class Tensor(Methods):
     """An array on a device, and how it came to be. Make one with `minidecay.tensor`.
 
     Attributes:
@@ -119,7 +120,7 @@ class Tensor(Operators):
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
-        values = np.array2string(self.numpy(), separator=", ", prefix="tensor(", threshold=100)
+        values = np.array2string(self.numpy(), separator=", ", prefix="tensor(", precision=4)
         parts = [values]
         if self.dtype not in (np.float32, np.int64, np.bool_):
             parts.append(f"dtype={self.dtype}")

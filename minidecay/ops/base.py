@@ -4,8 +4,10 @@ An operation is made for one application (`Conv2d(stride=2)`), told its device, 
 its backward will read, forward hands to `save`, so that the engine can tell when it went stale.
 """
 
+import math
 import re
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
@@ -112,3 +114,13 @@ def normal_axes(op: Op, axis: int | Sequence[int] | None, ndim: int) -> tuple[in
     if len(set(normal)) < len(normal):
         op.fail(f"axis={axis} names an axis twice; name each once")
     return normal
+
+
+def reduced_shape(shape: Shape, axes: Sequence[int], keepdims: bool = True) -> Shape:
+    """The shape that is left where non-negative `axes` are reduced."""
+    return tuple(1 if a in axes else n for a, n in enumerate(shape) if keepdims or a not in axes)
+
+
+def is_number(value: object) -> bool:
+    """Is it a real number? A bool is none, and NaN, as its name says, is none."""
+    return not isinstance(value, bool) and isinstance(value, Real) and not math.isnan(value)

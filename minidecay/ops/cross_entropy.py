@@ -1,43 +1,51 @@
-from typing import Literal
+import numpy as np
 
 from minidecay.devices.protocol import Array
-from minidecay.ops.base import Gradients, Op
+from minidecay.ops.base import Gradients, is_number
+from minidecay.ops.loss import Loss, Reduction, check_labels
 
 
-class CrossEntropy(Op):
-    """loss[n] = -log softmax(logits[n])[labels[n]];  gx = softmax(logits) - one_hot(labels)"""
+class CrossEntropy(Loss):
+    """loss[n] = -log softmax(logits[n])[labels[n]];  gx = softmax(logits) - one_hot(labels)
 
-    def __init__(self, labels: Array, reduction: Literal["mean", "sum", "none"] = "mean") -> None:
-        if reduction not in ("mean", "sum", "none"):
-            self.fail(f"reduction={reduction!r} must be 'mean', 'sum' or 'none'")
-        self.labels, self.reduction = labels, reduction
+    With label smoothing e (Szegedy et al. 2016) the target is one_hot - s, s = e (one_hot - 1 / K)
+    for K classes. Each row of s sums to 0, so it adds sum(s logits) to the loss, and s to gx.
+    """
+
+    def __init__(
+        self, labels: Array, reduction: Reduction = "mean", label_smoothing: float = 0.0
+    ) -> None:
+        super().__init__(reduction)
+        if not is_number(label_smoothing) or not 0 <= label_smoothing <= 1:
+            self.fail(f"label_smoothing={label_smoothing!r} must be a number from 0 to 1")
+        self.labels, self.label_smoothing = labels, label_smoothing
 
     def check(self, logits: Array) -> None:
-        labels = self.labels
-        if logits.ndim != 2 or labels.shape != logits.shape[:1]:
-            self.fail(
-                f"logits {logits.shape} must be (N, classes) and labels {labels.shape} (N,), "
-                "one class index for each example"
-            )
-        if labels.dtype.kind not in "iu":
-            self.fail(f"labels are {labels.dtype}; give class indices as integers")
-        if logits.size == 0:
-            self.fail(f"logits {logits.shape} are empty; give at least one example and one class")
-        lowest, highest, classes = int(labels.min()), int(labels.max()), logits.shape[1]
-        if lowest < 0 or highest >= classes:
-            self.fail(f"labels run from {lowest} to {highest}, outside of 0 to {classes - 1}")
+        check_labels(self, logits, self.labels, "logits")
 
     def forward(self, logits: Array) -> Array:
-        losses, probabilities = self.device.softmax_cross_entropy(logits, self.labels)
-        self.count = len(losses)
+        device = self.device
+        losses, probabilities = device.softmax_cross_entropy(logits, self.labels)
         self.save(probabilities, self.labels)
-        if self.reduction == "none":
-            return losses
-        total = self.device.sum(losses)
-        return total if self.reduction == "sum" else self.device.div(total, self.count)
+        if self.label_smoothing:
+            losses = device.add(losses, device.sum(device.mul(self._moved(logits), logits), 1))
+        return self.reduce(losses)
 
     def backward(self, gy: Array) -> Gradients:
-        probabilities, labels = self.saved
-        if self.reduction == "mean":
-            gy = self.device.div(gy, self.count)
-        return (self.device.softmax_cross_entropy_grad(gy, probabilities, labels),)
+        device, (probabilities, labels) = self.device, self.saved
+        gy = self.of_each(gy)
+        gx = device.softmax_cross_entropy_grad(gy, probabilities, labels)
+        if self.label_smoothing:
+            each = device.reshape(gy, (-1, 1))
+            gx = device.add(gx, device.mul(each, self._moved(probabilities)))
+        return (gx,)
+
+    def _moved(self, like: Array) -> Array:
+        """s, what smoothing takes from the label (N, classes) and gives to all classes."""
+        n, classes = like.shape
+        share = self.label_smoothing / classes
+        s = self.device.mul(self.device.ones(like.shape, like.dtype), -share)
+        rows = self.device.asarray(np.arange(n))
+        labels = self.device.asarray(self.labels)
+        self.device.setitem(s, (rows, labels), self.label_smoothing - share)
+        return s

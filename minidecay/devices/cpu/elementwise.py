@@ -34,17 +34,17 @@ def erf(x: np.ndarray) -> np.ndarray:
     far = np.minimum(np.abs(x), 6)
     tail = np.sign(x) * (1 - np.exp(-far * far) * _ratio(far, *ERFC))
     near = np.clip(x, -0.46875, 0.46875)
-    return np.where(near == x, near * _ratio(near * near, *ERF), tail)
+    return np.asarray(np.where(near == x, near * _ratio(near * near, *ERF), tail))
 
 
 def _ratio(x: np.ndarray, numerator: Sequence[float], denominator: Sequence[float]) -> np.ndarray:
-    return _polynomial(x, numerator) / _polynomial(x, denominator)
+    return np.asarray(_polynomial(x, numerator) / _polynomial(x, denominator))
 
 
 def _polynomial(x: np.ndarray, coefficients: Sequence[float]) -> np.ndarray:
     y = np.full_like(x, coefficients[0])
     for coefficient in coefficients[1:]:
-        y = y * x + coefficient
+        y = np.asarray(y * x + coefficient)
     return y
 
 
