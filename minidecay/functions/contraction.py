@@ -65,7 +65,7 @@ def _parsed(subscripts: str, ndims: Sequence[int]) -> tuple[list[str], str]:
     for i, (name, n) in enumerate(zip(names, hidden, strict=True)):
         if n < 0 or (n > 0 and "..." not in name):
             raise ValueError(
-                f"einsum: {name!r} in {subscripts!r} does not name the {ndims[i]} axes of operand {i}"
+                f"einsum: {name!r} of {subscripts!r} does not name operand {i}'s {ndims[i]} axes"
             )
         names[i] = name.replace("...", spare[len(spare) - n :])  # they align from the right
     output = output.replace("...", spare[len(spare) - max(hidden) :])

@@ -11,15 +11,15 @@ class Unsqueeze(Op):
     is_view = True
 
     def __init__(self, axis: int | Sequence[int]) -> None:
-        self.axes = (axis,) if isinstance(axis, int) else tuple(axis)
+        self.axis, self.new = axis, 1 if isinstance(axis, int) else len(axis)
 
     def check(self, x: Array) -> None:
-        normal_axes(self, self.axes, x.ndim + len(self.axes))
+        normal_axes(self, self.axis, x.ndim + self.new)
 
     def forward(self, x: Array) -> Array:
         self.x_shape = x.shape
-        ndim, sizes = x.ndim + len(self.axes), iter(x.shape)
-        new = normal_axes(self, self.axes, ndim)
+        ndim, sizes = x.ndim + self.new, iter(x.shape)
+        new = normal_axes(self, self.axis, ndim)
         return self.device.reshape(x, tuple(1 if a in new else next(sizes) for a in range(ndim)))
 
     def backward(self, gy: Array) -> Gradients:
