@@ -1,7 +1,7 @@
 """The engine: tensors, and `apply`, which runs an operation on them and records it.
 
-What is recorded, and how `backward` walks through it, stands in `graph.py`; what `x + y` means, in
-`operators.py`, and `x.sum()`, in `methods.py`.
+How `backward` walks through what is recorded stands in `graph.py`, what `x + y` means in
+`operators.py`, and `x.sum()` in `methods.py`.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from minidecay import recording
 from minidecay.devices import Device
 from minidecay.devices import device as find_device
 from minidecay.devices.protocol import Array
@@ -16,10 +17,9 @@ from minidecay.graph import Node, Version, is_recording, no_grad, walk
 from minidecay.methods import Methods
 from minidecay.operators import TensorLike, plain_index
 from minidecay.ops.base import Op
+from minidecay.printing import printed
 
 __all__ = ["Tensor", "TensorLike", "apply", "from_numpy", "no_grad", "tensor"]
-
-_NUMPY = (np.ndarray, np.generic)
 
 
 def apply(op: Op, *operands: "Tensor | np.ndarray | int | float | None") -> "Tensor":
@@ -33,6 +33,8 @@ def apply(op: Op, *operands: "Tensor | np.ndarray | int | float | None") -> "Ten
     if len(tensors) < len(operands) or not tensors:
         operands, tensors = _adopt(op, operands, tensors)
     device = _agree(op, tensors)
+    if (record := recording.current()) is not None:
+        record.used(tensors)
     arrays = [x.data if isinstance(x, Tensor) else x for x in operands]
     needs = [isinstance(x, Tensor) and x._requires_grad for x in operands]
     op.device, op.needs = device, needs
@@ -120,17 +122,7 @@ class Tensor(Methods):
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
-        values = np.array2string(self.numpy(), separator=", ", prefix="tensor(", precision=4)
-        parts = [values]
-        if self.dtype not in (np.float32, np.int64, np.bool_):
-            parts.append(f"dtype={self.dtype}")
-        if self.device.name != "cpu":
-            parts.append(f"device={self.device.name!r}")
-        if self._node is not None and self._node.op is not None:
-            parts.append(f"op={self._node.op.name}")
-        elif self._requires_grad:
-            parts.append("requires_grad=True")
-        return f"tensor({', '.join(parts)})"
+        return printed(self)
 
     # -- getting values out, and moving ----------------------------------------------------------
     def numpy(self) -> np.ndarray:
@@ -223,15 +215,19 @@ class Tensor(Methods):
 
     def accumulate(self, g: Array) -> None:
         """Add g to the gradient."""
+        if (record := recording.current()) is not None:
+            record.accumulates(self)
         if self.grad is not None:
             g = self.device.add(self.grad.data, g)
-        if self._grad_home is None:
-            self.grad = Tensor(self.device.copy(g), self.device)
-            return
-        if g is not self._grad_home:
-            self.device.copy_into(self._grad_home, g)
-        if self.grad is None or self.grad.data is not self._grad_home:
-            self.grad = Tensor(self._grad_home, self.device)
+        home = self._grad_home
+        if home is None:
+            home = self.device.copy(g)
+        elif g is not home:
+            self.device.copy_into(home, g)
+        if self.grad is None or self.grad.data is not home:
+            self.grad = Tensor(home, self.device)
+        if record is not None:
+            record.accumulated(self)
 
     def _like_me(self, name: str, value: "Tensor | np.ndarray") -> Array:
         given = value.data if isinstance(value, Tensor) else self.device.from_numpy(value)
@@ -242,12 +238,14 @@ class Tensor(Methods):
     # -- writing in place ------------------------------------------------------------------------
     def __setitem__(self, index: Any, value: TensorLike) -> None:
         """Write into the memory of a tensor that no gradient flows through."""
-        recorded = isinstance(value, Tensor) and value._requires_grad
-        if is_recording() and (self._requires_grad or recorded):
+        wanted = self._requires_grad or (isinstance(value, Tensor) and value._requires_grad)
+        if is_recording() and wanted:
             raise RuntimeError(
                 "writing in place: the gradient could not follow; compute a new tensor "
                 "(x = x + y, where(...)), or write under no_grad()"
             )
+        if (record := recording.current()) is not None:
+            record.wrote(self)
         data = value.data if isinstance(value, Tensor) else value
         self.device.setitem(self.data, plain_index(index), data)
         self._version.count += 1
@@ -312,8 +310,9 @@ def _adopt(
 ) -> tuple[tuple[Any, ...], list[Tensor]]:
     """Operands with NumPy's arrays made tensors; Python numbers and left-out inputs stay."""
     device = tensors[0].device if tensors else find_device("cpu")
+    array = np.ndarray | np.generic
     adopted = tuple(
-        Tensor(device.from_numpy(np.asarray(x)), device) if isinstance(x, _NUMPY) else x
+        Tensor(device.from_numpy(np.asarray(x)), device) if isinstance(x, array) else x
         for x in operands
     )
     tensors = [x for x in adopted if isinstance(x, Tensor)]

@@ -1,5 +1,3 @@
-import numpy as np
-
 from minidecay.devices.protocol import Array
 from minidecay.ops.base import Op, normal_axes, reduced_shape
 
@@ -31,6 +29,6 @@ class Argmax(Op):
         hit = device.add(device.equal(x, largest), device.not_equal(x, x))
         # Counted from the end, the first of all hits has the largest number.
         n = x.shape[axis]
-        numbers = device.from_numpy(np.arange(n, 0, -1).reshape(-1, *(1,) * (x.ndim - 1 - axis)))
-        y = device.sub(n, device.max(device.where(hit, numbers, 0), axis, True))
+        from_end = device.reshape(device.sub(n, device.arange(n)), (n, *(1,) * (x.ndim - 1 - axis)))
+        y = device.sub(n, device.max(device.where(hit, from_end, 0), axis, True))
         return device.reshape(y, shape)

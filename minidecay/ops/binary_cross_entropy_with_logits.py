@@ -1,6 +1,7 @@
 from minidecay.devices.protocol import Array
 from minidecay.ops.base import Gradients
 from minidecay.ops.loss import Loss
+from minidecay.recording import replayed
 
 
 class BinaryCrossEntropyWithLogits(Loss):
@@ -18,6 +19,10 @@ class BinaryCrossEntropyWithLogits(Loss):
             )
         if x.size == 0:
             self.fail(f"logits {x.shape} are empty; give at least one")
+        self.check_range(target)
+
+    @replayed  # the targets of every batch are looked at
+    def check_range(self, target: Array) -> None:
         lowest = -float(self.device.max(self.device.neg(target)))
         highest = float(self.device.max(target))
         if lowest < 0 or highest > 1:

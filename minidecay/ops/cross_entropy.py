@@ -1,51 +1,41 @@
-import numpy as np
-
 from minidecay.devices.protocol import Array
 from minidecay.ops.base import Gradients, is_number
-from minidecay.ops.loss import Loss, Reduction, check_labels
+from minidecay.ops.loss import ClassLoss, Reduction
 
 
-class CrossEntropy(Loss):
+class CrossEntropy(ClassLoss):
     """loss[n] = -log softmax(logits[n])[labels[n]];  gx = softmax(logits) - one_hot(labels)
 
-    With label smoothing e (Szegedy et al. 2016) the target is one_hot - s, s = e (one_hot - 1 / K)
-    for K classes. Each row of s sums to 0, so it adds sum(s logits) to the loss, and s to gx.
+    With label smoothing e it is (1 - e) times that and e times the mean of the same loss over all K
+    classes, of which gx = softmax(logits) - 1 / K. Szegedy et al. 2016.
     """
 
     def __init__(
         self, labels: Array, reduction: Reduction = "mean", label_smoothing: float = 0.0
     ) -> None:
-        super().__init__(reduction)
+        super().__init__(labels, reduction)
         if not is_number(label_smoothing) or not 0 <= label_smoothing <= 1:
             self.fail(f"label_smoothing={label_smoothing!r} must be a number from 0 to 1")
-        self.labels, self.label_smoothing = labels, label_smoothing
-
-    def check(self, logits: Array) -> None:
-        check_labels(self, logits, self.labels, "logits")
+        self.smoothing = label_smoothing
 
     def forward(self, logits: Array) -> Array:
-        device = self.device
+        device, e = self.device, self.smoothing
         losses, probabilities = device.softmax_cross_entropy(logits, self.labels)
         self.save(probabilities, self.labels)
-        if self.label_smoothing:
-            losses = device.add(losses, device.sum(device.mul(self._moved(logits), logits), 1))
+        if e:
+            even = device.div(device.sum(device.log_softmax(logits), 1), -logits.shape[1])
+            losses = device.add(device.mul(losses, 1 - e), device.mul(even, e))
         return self.reduce(losses)
 
     def backward(self, gy: Array) -> Gradients:
-        device, (probabilities, labels) = self.device, self.saved
+        device, e, (probabilities, labels) = self.device, self.smoothing, self.saved
         gy = self.of_each(gy)
-        gx = device.softmax_cross_entropy_grad(gy, probabilities, labels)
-        if self.label_smoothing:
-            each = device.reshape(gy, (-1, 1))
-            gx = device.add(gx, device.mul(each, self._moved(probabilities)))
-        return (gx,)
-
-    def _moved(self, like: Array) -> Array:
-        """s, what smoothing takes from the label (N, classes) and gives to all classes."""
-        n, classes = like.shape
-        share = self.label_smoothing / classes
-        s = self.device.mul(self.device.ones(like.shape, like.dtype), -share)
-        rows = self.device.asarray(np.arange(n))
-        labels = self.device.asarray(self.labels)
-        self.device.setitem(s, (rows, labels), self.label_smoothing - share)
-        return s
+        if not e:
+            return (device.softmax_cross_entropy_grad(gy, probabilities, labels),)
+        even = device.sub(probabilities, 1 / probabilities.shape[1])
+        return (
+            device.add(
+                device.softmax_cross_entropy_grad(device.mul(gy, 1 - e), probabilities, labels),
+                device.mul(even, device.mul(device.reshape(gy, (-1, 1)), e)),
+            ),
+        )

@@ -1,5 +1,6 @@
 from minidecay.devices.protocol import Array
 from minidecay.ops.base import Gradients, Op
+from minidecay.recording import replayed
 
 
 class Embedding(Op):
@@ -9,23 +10,27 @@ class Embedding(Op):
         self.indices = indices
 
     def check(self, w: Array) -> None:
-        indices = self.indices
         if w.ndim != 2:
             self.fail(f"w {w.shape} must have two axes, (rows, features)")
-        if indices.dtype.kind not in "iu":
-            self.fail(f"indices are {indices.dtype}; give rows as integers")
-        if indices.size and not 0 <= int(indices.min()) <= int(indices.max()) < len(w):
-            self.fail(
-                f"indices run from {int(indices.min())} to {int(indices.max())}, "
-                f"outside of 0 to {len(w) - 1}"
-            )
+        if self.indices.dtype.kind not in "iu":
+            self.fail(f"indices are {self.indices.dtype}; give rows as integers")
+        self.check_range(len(w))
+
+    @replayed  # the indices of every batch are looked at
+    def check_range(self, rows: int) -> None:
+        if self.indices.size == 0:
+            return
+        lowest, highest = int(self.indices.min()), int(self.indices.max())
+        if lowest < 0 or highest >= rows:
+            self.fail(f"indices run from {lowest} to {highest}, outside of 0 to {rows - 1}")
 
     def forward(self, w: Array) -> Array:
+        indices = self.device.asarray(self.indices)
         self.w_shape = w.shape
-        self.save(self.indices)
-        return self.device.getitem(w, self.device.asarray(self.indices))
+        self.save(indices)
+        return self.device.getitem(w, indices)
 
     def backward(self, gy: Array) -> Gradients:
-        gw = self.device.zeros(self.w_shape, gy.dtype)
-        self.device.add_at(gw, self.indices, gy)  # one after the other: the same at every run
+        (indices,), gw = self.saved, self.device.zeros(self.w_shape, gy.dtype)
+        self.device.add_at(gw, indices, gy)  # one after the other: the same at every run
         return (gw,)

@@ -2,6 +2,7 @@ from typing import Literal, TypeAlias
 
 from minidecay.devices.protocol import Array
 from minidecay.ops.base import Op
+from minidecay.recording import replayed
 
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
 
@@ -27,17 +28,30 @@ class Loss(Op):
         return self.device.div(gy, self.count) if self.reduction == "mean" else gy
 
 
-def check_labels(op: Op, scores: Array, labels: Array, what: str) -> None:
-    """One class index for each row of scores (N, classes)."""
-    if scores.ndim != 2 or labels.shape != scores.shape[:1]:
-        op.fail(
-            f"{what} {scores.shape} must be (N, classes) and labels {labels.shape} (N,), "
-            "one class index for each example"
-        )
-    if labels.dtype.kind not in "iu":
-        op.fail(f"labels are {labels.dtype}; give class indices as integers")
-    if scores.size == 0:
-        op.fail(f"{what} {scores.shape} are empty; give at least one example and one class")
-    lowest, highest, classes = int(labels.min()), int(labels.max()), scores.shape[1]
-    if lowest < 0 or highest >= classes:
-        op.fail(f"labels run from {lowest} to {highest}, outside of 0 to {classes - 1}")
+class ClassLoss(Loss):
+    """What the losses of classes share: scores (N, classes) and one class index for each example"""
+
+    scores = "logits"  # what the scores are called
+
+    def __init__(self, labels: Array, reduction: Reduction = "mean") -> None:
+        super().__init__(reduction)
+        self.labels = labels
+
+    def check(self, x: Array) -> None:
+        labels = self.labels
+        if x.ndim != 2 or labels.shape != x.shape[:1]:
+            self.fail(
+                f"{self.scores} {x.shape} must be (N, classes) and labels {labels.shape} (N,), "
+                "one class index for each example"
+            )
+        if labels.dtype.kind not in "iu":
+            self.fail(f"labels are {labels.dtype}; give class indices as integers")
+        if x.size == 0:
+            self.fail(f"{self.scores} {x.shape} are empty; give at least one example and one class")
+        self.check_range(x.shape[1])
+
+    @replayed  # the labels of every batch are looked at
+    def check_range(self, classes: int) -> None:
+        lowest, highest = int(self.labels.min()), int(self.labels.max())
+        if lowest < 0 or highest >= classes:
+            self.fail(f"labels run from {lowest} to {highest}, outside of 0 to {classes - 1}")

@@ -10,6 +10,7 @@ import numpy as np
 from minidecay.autograd import Tensor
 from minidecay.devices.protocol import Array
 from minidecay.optim.schedules import Constant, Schedule, as_schedule
+from minidecay.recording import replayed
 
 
 class SGD:
@@ -96,11 +97,13 @@ class SGD:
         t = self.step_count / self.steps_per_epoch
         return _at_least_0(f"the rate at epoch {t:g}", self.schedule(t))
 
+    @replayed
     def zero_grad(self) -> None:
         """Forget all gradients."""
         for p in self.params:
             p.grad = None
 
+    @replayed
     def step(self) -> None:
         """Move every parameter that has a gradient; those without stay as they are.
 

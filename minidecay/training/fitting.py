@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from minidecay import functions as F
-from minidecay.autograd import from_numpy
+from minidecay.autograd import Tensor, from_numpy
 from minidecay.data import Split, batches
 from minidecay.data.split import check_integer
 from minidecay.nn import Module
 from minidecay.optim import SGD
+from minidecay.plan import Captured, capture
 from minidecay.random import generator_state, restore_generator
 from minidecay.training.evaluation import Evaluation, evaluate
 from minidecay.training.run_folder import LATEST, Checkpoint, RunFolder
@@ -106,6 +107,7 @@ def fit(
         rng = _restore(checkpoint, model, optimizer)
         first = checkpoint.epoch + 1
     examples = _Examples(run, first - 1) if run and per_example else None
+    step = _step(model, optimizer)
     if run:
         yield from run.records()
     with tqdm(
@@ -120,7 +122,7 @@ def fit(
             began = time.perf_counter()
             with np.errstate(over="ignore", invalid="ignore"):  # Diverged says it better
                 loss, grad_norm = _train_epoch(
-                    model, optimizer, train, batch_size, rng, epoch, bar, label
+                    step, model, optimizer, train, batch_size, rng, epoch, bar, label
                 )
                 trained = time.perf_counter()
                 on_train = evaluate(model, train)
@@ -149,7 +151,22 @@ def fit(
             yield record
 
 
+def _step(model: Module, optimizer: SGD) -> Captured:
+    """One step of training, from a batch to its loss."""
+    device = model.device
+
+    def step(images: np.ndarray, labels: np.ndarray) -> Tensor:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(from_numpy(images, device)), labels)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return capture(step)
+
+
 def _train_epoch(
+    take_step: Captured,
     model: Module,
     optimizer: SGD,
     train: Split,
@@ -160,15 +177,11 @@ def _train_epoch(
     label: str,
 ) -> tuple[float, float]:
     """One pass over the data: the mean loss, and the mean norm of the gradient."""
-    losses, norms, device = [], [], model.device
+    losses, norms = [], []
     model.train()
     for step, (images, labels) in enumerate(batches(train, batch_size, rng)):
-        optimizer.zero_grad()
-        loss = F.cross_entropy(model(from_numpy(images, device)), labels)
-        losses.append(float(loss.item()))
-        _check_finite(losses[-1], epoch, step, optimizer.lr, label)
-        loss.backward()
-        optimizer.step()
+        losses.append(float(take_step(images, labels).item()))
+        _check_finite(losses[-1], epoch, step, optimizer.last_lr, label)
         norms.append(optimizer.grad_norm())
         bar.update()
     return float(np.mean(losses)), float(np.mean(norms))

@@ -78,3 +78,27 @@ def test_gradients_are_those_of_differences(name, data):
         return
     if sum(x.size for x in call.arrays):
         md.gradcheck(call.ours, *(md.tensor(x, requires_grad=True) for x in call.arrays), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", CASES)
+@settings(max_examples=4)
+@given(data=st.data())
+def test_a_captured_step_replays_it_bit_for_bit(name, data):
+    call = data.draw(CASES[name])
+    weights = [md.tensor(x, requires_grad=True) for x in call.arrays]
+
+    def step(*factors):
+        pairs = zip(factors, weights, strict=True)
+        y = call.ours(*(md.from_numpy(factor) * w for factor, w in pairs))
+        (y * y).sum().backward()
+        return (y, *(w.grad for w in weights))
+
+    captured, rng = md.capture(step), np.random.default_rng(0)
+    for _ in range(3):
+        factors, answers = [rng.uniform(0.9, 1.1, x.shape) for x in call.arrays], []
+        for each in (step, captured):
+            for w in weights:
+                w.grad = None
+            answers.append([result.numpy().copy() for result in each(*factors)])
+        for mine, theirs in zip(*answers, strict=True):
+            np.testing.assert_array_equal(mine, theirs)

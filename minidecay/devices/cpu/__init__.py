@@ -36,6 +36,7 @@ class Cpu:
     to_numpy = staticmethod(np.asarray)
     zeros = staticmethod(np.zeros)
     ones = staticmethod(np.ones)
+    arange = staticmethod(arrays.arange)
     copy = staticmethod(arrays.copy)
     copy_into = staticmethod(np.copyto)
     astype = staticmethod(arrays.astype)
