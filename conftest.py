@@ -10,5 +10,5 @@ import minidecay as md
 
 @pytest.fixture(autouse=True)
 def names(doctest_namespace: dict[str, Any]) -> None:
-    """`md` and `np`, as every user has them."""
-    doctest_namespace |= {"md": md, "np": np}
+    """`md`, `nn` and `np`, as every user has them."""
+    doctest_namespace |= {"md": md, "nn": md.nn, "np": np}
