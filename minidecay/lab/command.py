@@ -25,6 +25,7 @@ from minidecay.training import Diverged, RunFolder, RunFolderError, environment
 from minidecay.training.files import write_json
 
 SCALES = ("smoke", "demo", "lab", "paper")
+MODELS = ("mlp", "cnn", "wrn")
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def parser(experiment: Experiment, prog: str | None) -> argparse.ArgumentParser:
     """The options of every experiment."""
     p = argparse.ArgumentParser(prog=prog, description=experiment.about)
     p.add_argument("--scale", choices=SCALES, default="demo", help="how large (default: demo)")
-    p.add_argument("--model", choices=["mlp", "cnn"], default="mlp", help="(default: mlp)")
+    p.add_argument("--model", choices=MODELS, default="mlp", help="(default: mlp)")
     p.add_argument("--device", choices=DEVICES, default="cpu", help="(default: cpu)")
     p.add_argument("--seeds", type=_positive, default=3, metavar="N", help="how many (default: 3)")
     p.add_argument("--first-seed", type=_natural, default=0, metavar="K", help="(default: 0)")
