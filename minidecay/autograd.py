@@ -15,7 +15,7 @@ from minidecay.devices import device as find_device
 from minidecay.devices.protocol import Array
 from minidecay.graph import Node, Version, is_recording, no_grad, walk
 from minidecay.methods import Methods
-from minidecay.operators import TensorLike, plain_index
+from minidecay.operators import TensorLike, agree, plain_index
 from minidecay.ops.base import Op
 from minidecay.printing import printed
 
@@ -32,7 +32,7 @@ def apply(op: Op, *operands: "Tensor | np.ndarray | int | float | None") -> "Ten
     tensors = [x for x in operands if isinstance(x, Tensor)]
     if len(tensors) < len(operands) or not tensors:
         operands, tensors = _adopt(op, operands, tensors)
-    device = _agree(op, tensors)
+    device = agree(op, tensors)
     if (record := recording.current()) is not None:
         record.used(tensors)
     arrays = [x.data if isinstance(x, Tensor) else x for x in operands]
@@ -151,6 +151,10 @@ class Tensor(Methods):
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __dlpack__(self, **options: Any) -> Any:
+        if self._requires_grad:
+            raise BufferError("dlpack: no gradient could follow; pass x.detach()")
+        if any(stride < 0 for stride in self.data.strides):
+            raise BufferError("dlpack: a reversed view has no place in it; pass tensor(x), a copy")
         return self.data.__dlpack__(**options)
 
     def __dlpack_device__(self) -> Any:
@@ -322,21 +326,3 @@ def _adopt(
     if kind.kind != "f" and any(isinstance(x, float) for x in adopted):
         raise TypeError(f"{op.name}: {kind} values beside a float; use astype('float32')")
     return adopted, tensors
-
-
-def _agree(op: Op, tensors: list[Tensor]) -> Device:
-    """The device of all the tensors, which also share a dtype that the operation takes."""
-    device, dtype = tensors[0].device, tensors[0].data.dtype
-    for x in tensors:
-        if x.device is not device:
-            raise ValueError(
-                f"{op.name}: one tensor is on {device.name}, another on {x.device.name}; "
-                "move one with .to(device)"
-            )
-        if x.data.dtype != dtype:
-            raise TypeError(
-                f"{op.name}: dtypes {dtype} and {x.data.dtype} differ; use astype on one of them"
-            )
-    if dtype.kind != "f" and not op.takes_integers:
-        raise TypeError(f"{op.name}: {dtype} values, but floats are needed; use astype('float32')")
-    return device

@@ -130,3 +130,21 @@ def plain_index(index: Any) -> Any:
     if isinstance(index, tuple):
         return tuple(plain_index(part) for part in index)
     return np.asarray(index) if isinstance(index, Operators) else index
+
+
+def agree(op: Op, tensors: "list[Tensor]") -> Device:
+    """The device of all the tensors, which also share a dtype that the operation takes."""
+    device, dtype = tensors[0].device, tensors[0].data.dtype
+    for x in tensors:
+        if x.device is not device:
+            raise ValueError(
+                f"{op.name}: one tensor is on {device.name}, another on {x.device.name}; "
+                "move one with .to(device)"
+            )
+        if x.data.dtype != dtype:
+            raise TypeError(
+                f"{op.name}: dtypes {dtype} and {x.data.dtype} differ; use astype on one of them"
+            )
+    if dtype.kind != "f" and not op.takes_integers:
+        raise TypeError(f"{op.name}: {dtype} values, but floats are needed; use astype('float32')")
+    return device

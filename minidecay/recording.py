@@ -151,14 +151,14 @@ class Recording:
             result = function(*args, **kwargs)
             if _state.recording is not self:
                 return result
-            for array in _arrays((args, kwargs)):
-                if id(_owner(array)) not in self._known:
+            for array in arrays((args, kwargs)):
+                if id(owner(array)) not in self._known:
                     self._cannot(f"{name} is given an array that is no input of the step")
             if name == "to_numpy" or isinstance(result, float):
                 self._cannot("it reads a value (item, numpy, a comparison); do that outside of it")
             if isinstance(result, np.generic):
                 result = np.asarray(result)  # one of NumPy's scalars has no memory to write again
-            for array in _arrays(result):
+            for array in arrays(result):
                 self._knows(array)
             self.calls.append(Call(name, function, args, kwargs, result))
             return result
@@ -166,25 +166,25 @@ class Recording:
         return call
 
     def _knows(self, array: Array) -> None:
-        owner = _owner(array)
-        self._known[id(owner)] = owner
+        memory = owner(array)
+        self._known[id(memory)] = memory
 
     def _cannot(self, why: str) -> None:
         self.problem = self.problem or why
 
 
-def _arrays(value: Any) -> Iterator[Array]:
+def arrays(value: Any) -> Iterator[Array]:
     """The arrays in arguments and results, however they are nested."""
     if isinstance(value, np.ndarray):
         yield value
     elif isinstance(value, tuple | list):
         for each in value:
-            yield from _arrays(each)
+            yield from arrays(each)
     elif isinstance(value, dict):
-        yield from _arrays(list(value.values()))
+        yield from arrays(list(value.values()))
 
 
-def _owner(array: Array) -> Array:
+def owner(array: Array) -> Array:
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array

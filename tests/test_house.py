@@ -20,10 +20,9 @@ PACKAGE = ROOT / "minidecay"
 
 # Imports go one way: what stands on the right may import what stands on its left.
 LAYERS = (
-    *("random", "cuda", "devices", "recording", "ops", "graph", "operators", "methods"),
-    *("printing", "autograd", "plan"),
-    *("functions", "testing", "nn", "models", "optim", "data", "training", "plots"),
-    *("lab", "doctor", "cli", "__main__"),
+    *("files", "tables", "random", "cuda", "devices", "recording", "ops", "graph", "operators"),
+    *("methods", "printing", "autograd", "plan", "functions", "testing", "nn", "models", "optim"),
+    *("data", "training", "exchange", "plots", "look", "lab", "doctor", "cli", "__main__"),
 )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from minidecay.devices import DEVICES
+from minidecay.files import write_json
 from minidecay.lab.arms import (
     Arms,
     Settings,
@@ -22,7 +23,6 @@ from minidecay.lab.arms import (
 from minidecay.lab.claims import Claim, describe
 from minidecay.lab.workers import WorkerDied, cores, run_tasks
 from minidecay.training import Diverged, RunFolder, RunFolderError, environment
-from minidecay.training.files import write_json
 
 SCALES = ("smoke", "demo", "lab", "paper")
 MODELS = ("mlp", "cnn", "wrn")

@@ -27,8 +27,8 @@ from minidecay import plots
 from minidecay.lab import command
 from minidecay.lab.arms import Arm, Arms, Settings
 from minidecay.lab.claims import Bound, Claim
-from minidecay.lab.tables import mean_and_spread, table
 from minidecay.optim import Constant, Steps
+from minidecay.tables import mean_and_spread, table
 
 SIMPLE, COMPLEX = ("train", "simple"), ("test", "complex")  # where each subset is looked at
 NOISE, CLEAN = ("train", "noise"), ("test", "all")

@@ -1,12 +1,14 @@
 """Replaying: each primitive again, with the same operands, into the memory of its first result."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
+from minidecay.autograd import Tensor
+from minidecay.plan.fusing import fused
 from minidecay.recording import Call, Recording
 
 IN_PLACE = ("copy_into", "setitem", "add_at")  # what they write is their first argument
@@ -24,9 +26,10 @@ class Plan:
 
     def __init__(self, recording: Recording, inputs: Sequence[np.ndarray], result: Any) -> None:
         self.recording, self.inputs, self.result = recording, list(inputs), result
-        primitives = [call for call in recording.calls if isinstance(call, Call)]
+        self.calls = fused(recording.calls, [each.data for each in tensors(result)])
+        primitives = [call for call in self.calls if isinstance(call, Call)]
         written = {id(call.args[0]) for call in primitives if call.name in IN_PLACE}
-        again = (_again(call, written) for call in recording.calls)
+        again = (_again(call, written) for call in self.calls)
         self.steps: list[Callable[[], Any]] = [step for step in again if step is not None]
 
     def fits(self) -> bool:
@@ -62,6 +65,15 @@ def _again(call: Call | Callable[[], Any], written: set[int]) -> Callable[[], An
     if _takes_out(call.function):
         return partial(again, out=call.result)
     return partial(_copied, again, (call.result,) if single else call.result, single)
+
+
+def tensors(result: Any) -> Iterator[Tensor]:
+    """The tensors in what a step returns, however they are nested."""
+    if isinstance(result, Tensor):
+        yield result
+    elif isinstance(result, tuple | list | dict):
+        for each in result.values() if isinstance(result, dict) else result:
+            yield from tensors(each)
 
 
 @cache

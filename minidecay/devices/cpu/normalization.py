@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from minidecay.devices.cpu.elementwise import finish, relu, spread
+from minidecay.devices.cpu.elementwise import finish, relu, relu_grad, spread
 from minidecay.devices.protocol import Activation
 
 Triple = tuple[np.ndarray, np.ndarray, np.ndarray] | tuple[None, None, None]
@@ -56,14 +56,20 @@ def batch_norm_grad(
     mean: np.ndarray,
     var: np.ndarray,
     eps: float,
+    activated: np.ndarray | None = None,
     out: Triple = (None, None, None),
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """With `activated`, the ReLU of the layer's output, gy is the gradient of that ReLU."""
     count = max(1, x.size // x.shape[-1])
-    rows, g_rows = _rows(x), _rows(gy)
+    gx = np.empty(x.shape, x.dtype) if out[0] is None else out[0]
+    rows, gx_rows = _rows(x), _rows(gx)
+    g_rows = _rows(gy) if activated is None else gx_rows
     means = _across(mean, rows)
     g_sum, g_centred_sum = np.zeros((2, rows.shape[1]), x.dtype)
     for part in _parts(rows):
         g = g_rows[part]
+        if activated is not None:
+            relu_grad(_rows(gy)[part], _rows(activated)[part], out=g)
         centred = rows[part] - means
         g_sum += _column_sums(g)
         g_centred_sum += _column_sums(np.multiply(centred, g, out=centred))
@@ -73,8 +79,6 @@ def batch_norm_grad(
 
     a = gamma * inverse
     b = a * inverse * g_gamma / count
-    gx = np.empty(x.shape, x.dtype) if out[0] is None else out[0]
-    gx_rows = _rows(gx)
     scales, slopes = _across(a, rows), _across(b, rows)
     shifts = _across(b * mean - a * g_beta / count, rows)
     for part in _parts(rows):
