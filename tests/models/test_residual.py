@@ -143,6 +143,30 @@ def test_logits_gradients_and_running_statistics_are_torchs(depth, width, channe
     )
 
 
+def test_a_captured_step_trains_it_bit_for_bit_as_it_stands():
+    data = stream(0, "data")
+    batches = [
+        (data.standard_normal((4, 6, 6, 3), dtype=np.float32), data.integers(0, 10, 4))
+        for _ in range(3)
+    ]
+    states = []
+    for is_captured in (False, True):
+        model = wide_resnet(10, 1, rng=rng())
+        optimizer = md.optim.SGD(model.parameters(), 0.1, momentum=0.9)
+
+        def step(images, labels, model=model, optimizer=optimizer):
+            optimizer.zero_grad()
+            md.cross_entropy(model(md.from_numpy(images)), labels).backward()
+            optimizer.step()
+
+        run = md.capture(step) if is_captured else step
+        for images, labels in batches:
+            run(images, labels)
+        assert not is_captured or run.eager_because is None
+        states.append({name: v.tobytes() for name, v in model.state_dict().items()})
+    assert states[0] == states[1]
+
+
 def test_it_takes_images_of_any_size_on_every_device(device):
     model = wide_resnet(10, 1, classes=4, rng=rng()).to(device).eval()
     images = stream(1, "data").standard_normal((2, 5, 3, 3), dtype=np.float32)
