@@ -16,7 +16,7 @@ from minidecay.devices.protocol import Array
 from minidecay.graph import Node, Version, is_recording, no_grad, walk
 from minidecay.methods import Methods
 from minidecay.operators import TensorLike, agree, plain_index
-from minidecay.ops.base import Op
+from minidecay.ops.base import Op, shape_of
 from minidecay.printing import printed
 
 __all__ = ["Tensor", "TensorLike", "apply", "from_numpy", "no_grad", "tensor"]
@@ -47,9 +47,10 @@ def apply(op: Op, *operands: "Tensor | np.ndarray | int | float | None") -> "Ten
         saved = {id(value) for value in op.saved}
         read = [t._version for t in (*tensors, out) if id(t.data) in saved]
         targets = [
-            (x._node or x) if isinstance(x, Tensor) and x._requires_grad else None for x in operands
+            (x._node or x) if isinstance(x, Tensor) and x._requires_grad else shape_of(x)
+            for x in operands
         ]
-        out._node, out._requires_grad = Node(op, targets, read), True
+        out._node, out._requires_grad = Node(op, out.shape, targets, read), True
     return out
 
 

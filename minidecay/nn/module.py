@@ -28,6 +28,7 @@ class Parameter(Tensor):
         TypeError: the values are no floats.
 
     >>> nn.Parameter([1, 2])
+    Parameter containing:
     tensor([1., 2.], requires_grad=True)
     """
 
@@ -37,6 +38,9 @@ class Parameter(Tensor):
         values = tensor(array, device=device)
         super().__init__(values.data, values.device)
         self.requires_grad = True
+
+    def __repr__(self) -> str:
+        return f"Parameter containing:\n{super().__repr__()}"
 
 
 class Module:

@@ -28,10 +28,10 @@ class Op:
     takes_integers: ClassVar[bool] = False  # most operations want floats
     is_view: ClassVar[bool] = False  # may the output share memory with the first input?
 
-    @property
-    def name(self) -> str:
-        """The public function's name: `Conv2d` is `conv2d`, `BatchNorm` is `batch_norm`."""
-        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self).__name__).lower()
+    name: ClassVar[str]  # of the public function: `Conv2d` is `conv2d`, `BatchNorm` is `batch_norm`
+
+    def __init_subclass__(cls) -> None:
+        cls.name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
 
     def check(self, *operands: Operand) -> None:
         """Raise ValueError, with operation, shapes and mend, where the inputs do not fit."""
