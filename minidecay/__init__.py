@@ -20,30 +20,38 @@ from minidecay.plan import capture
 from minidecay.testing import gradcheck
 
 if TYPE_CHECKING:
-    from minidecay import data, exchange, models, nn, optim, plots, random, training
+    from minidecay import data, exchange, look, models, nn, optim, plots, random, training
     from minidecay.exchange import from_dlpack, from_torch, load, save, to_torch
+    from minidecay.look import draw, profile, summary
 
 # Loaded when first looked at, to be quick at the start.
-_LAZY = ("data", "exchange", "models", "nn", "optim", "plots", "random", "training")
-_LAZY_NAMES = dict.fromkeys(("from_dlpack", "from_torch", "load", "save", "to_torch"), "exchange")
+_LAZY = ("data", "exchange", "look", "models", "nn", "optim", "plots", "random", "training")
+_LAZY_NAMES = {
+    **dict.fromkeys(("from_dlpack", "from_torch", "load", "save", "to_torch"), "exchange"),
+    **dict.fromkeys(("draw", "profile", "summary"), "look"),
+}
 
 __all__ = [
     "Tensor",
     "capture",
     "data",
+    "draw",
     "exchange",
     "from_dlpack",
     "from_numpy",
     "from_torch",
     "gradcheck",
     "load",
+    "look",
     "models",
     "nn",
     "no_grad",
     "optim",
     "plots",
+    "profile",
     "random",
     "save",
+    "summary",
     "tensor",
     "to_torch",
     "training",

@@ -1,7 +1,7 @@
 """The engine: tensors, and `apply`, which runs an operation on them and records it.
 
 How `backward` walks through what is recorded stands in `graph.py`, what `x + y` means in
-`operators.py`.
+`operators.py`, and `x.sum()` in `methods.py`.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,8 +14,10 @@ from minidecay.devices import Device
 from minidecay.devices import device as find_device
 from minidecay.devices.protocol import Array
 from minidecay.graph import Node, Version, is_recording, no_grad, walk
-from minidecay.operators import Operators, TensorLike, plain_index
-from minidecay.ops.base import Op
+from minidecay.methods import Methods
+from minidecay.operators import TensorLike, plain_index
+from minidecay.ops.base import Op, shape_of
+from minidecay.printing import printed
 from minidecay.values import agree, beside, check_operands, comparable, real_array
 
 __all__ = ["Tensor", "TensorLike", "apply", "from_numpy", "no_grad", "tensor"]
@@ -46,13 +48,14 @@ def apply(op: Op, *operands: "Tensor | np.ndarray | int | float | None") -> "Ten
         saved = {id(value) for value in op.saved}
         read = [t._version for t in (*tensors, out) if id(t.data) in saved]
         targets = [
-            (x._node or x) if isinstance(x, Tensor) and x._requires_grad else None for x in operands
+            (x._node or x) if isinstance(x, Tensor) and x._requires_grad else shape_of(x)
+            for x in operands
         ]
-        out._node, out._requires_grad = Node(op, targets, read), True
+        out._node, out._requires_grad = Node(op, out.shape, targets, read), True
     return out
 
 
-class Tensor(Operators):
+class Tensor(Methods):
     """An array on a device, and how it came to be. Make one with `minidecay.tensor`.
 
     Attributes:
@@ -121,17 +124,7 @@ class Tensor(Operators):
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
-        values = np.array2string(self.numpy(), separator=", ", prefix="tensor(", threshold=100)
-        parts = [values]
-        if self.dtype not in (np.float32, np.int64, np.bool_):
-            parts.append(f"dtype={self.dtype}")
-        if self.device.name != "cpu":
-            parts.append(f"device={self.device.name!r}")
-        if self._node is not None and self._node.op is not None:
-            parts.append(f"op={self._node.op.name}")
-        elif self._requires_grad:
-            parts.append("requires_grad=True")
-        return f"tensor({', '.join(parts)})"
+        return printed(self)
 
     # -- getting values out, and moving ----------------------------------------------------------
     def numpy(self) -> np.ndarray:

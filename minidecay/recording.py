@@ -159,6 +159,8 @@ class Recording:
                     self._cannot(f"{name} is given an array that is no input of the step")
             if name == "to_numpy" or isinstance(result, float):
                 self._cannot("it reads a value (item, numpy, a comparison); do that outside of it")
+            if name == "dropout":
+                self._cannot("it draws a dropout mask, another one at every step")
             if isinstance(result, np.generic):
                 result = np.asarray(result)  # one of NumPy's scalars has no memory to write again
             for array in arrays(result):

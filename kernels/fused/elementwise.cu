@@ -35,6 +35,7 @@ OPERATION op_mul(float x, float y) { return x * y; }
 OPERATION op_div(float x, float y) { return x / y; }
 OPERATION op_pow(float x, float y) { return powf(x, y); }
 OPERATION op_maximum(float x, float y) { return x > y || x != x ? x : y; }  // a NaN passes
+OPERATION op_minimum(float x, float y) { return x < y || x != x ? x : y; }  // likewise
 OPERATION op_relu_grad(float gy, float y) { return y > 0.f ? gy : 0.f; }
 
 OPERATION op_greater(float x, float y) { return x > y; }
@@ -49,8 +50,10 @@ OPERATION op_abs(float x, float) { return fabsf(x); }
 OPERATION op_sign(float x, float) { return x > 0.f ? 1.f : x < 0.f ? -1.f : x; }  // a NaN passes
 OPERATION op_exp(float x, float) { return expf(x); }
 OPERATION op_log(float x, float) { return logf(x); }
+OPERATION op_log1p(float x, float) { return log1pf(x); }
 OPERATION op_sqrt(float x, float) { return sqrtf(x); }
 OPERATION op_tanh(float x, float) { return tanhf(x); }
+OPERATION op_erf(float x, float) { return erff(x); }
 OPERATION op_sigmoid(float x, float) { return 0.5f * (tanhf(0.5f * x) + 1.f); }  // no overflow
 OPERATION op_relu(float x, float) { return x <= 0.f ? 0.f : x; }  // a NaN passes
 

@@ -54,7 +54,8 @@ class Settings:
     n_train: int = 20_000
     n_test: int = 2_000
     size: int = 8
-    width: int = 256
+    width: int = 256  # of the MLP
+    wrn: tuple[int, int] = (10, 1)  # depth and width of the wide residual network
     batch_size: int = 64
     epochs: int = 18
 
@@ -71,6 +72,8 @@ class Settings:
         rng = stream(seed, "init")
         if self.model == "cnn":
             return models.small_cnn(size=self.size, rng=rng).to(self.device)
+        if self.model == "wrn":
+            return models.wide_resnet(*self.wrn, rng=rng).to(self.device)
         widths = (self.size * self.size * 3, self.width, self.width, 10)
         return models.mlp(*widths, batch_norm=True, rng=rng).to(self.device)
 

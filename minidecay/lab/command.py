@@ -29,6 +29,7 @@ from minidecay.training import Diverged, RunFolder, RunFolderError, environment
 
 SCALES = ("smoke", "demo", "lab", "paper")
 MOST_SEEDS, LARGEST_SEED = 10_000, 2**63 - 1  # more is a slip of the hand
+MODELS = ("mlp", "cnn", "wrn")
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def parser(experiment: Experiment, prog: str | None) -> argparse.ArgumentParser:
     """The options of every experiment."""
     p = argparse.ArgumentParser(prog=prog, description=experiment.about)
     p.add_argument("--scale", choices=SCALES, default="demo", help="how large (default: demo)")
-    p.add_argument("--model", choices=["mlp", "cnn"], default="mlp", help="(default: mlp)")
+    p.add_argument("--model", choices=MODELS, default="mlp", help="(default: mlp)")
     p.add_argument("--device", choices=DEVICES, default="cpu", help="(default: cpu)")
     p.add_argument("--seeds", type=_seeds, default=3, metavar="N", help="how many (default: 3)")
     p.add_argument("--first-seed", type=_seed, default=0, metavar="K", help="(default: 0)")

@@ -12,7 +12,7 @@ from minidecay.plan.fusing import fused
 from minidecay.recording import Call, Recording
 
 IN_PLACE = ("copy_into", "setitem", "add_at")  # what they write is their first argument
-CONSTANT = ("zeros", "ones")
+CONSTANT = ("zeros", "ones", "arange")
 
 
 class Plan:

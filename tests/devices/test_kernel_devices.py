@@ -49,8 +49,8 @@ def agree(device, name, *operands, rtol=1e-4, atol=1e-4, **options):
             np.testing.assert_array_equal(before, device.to_numpy(after))
 
 
-UNARY = ("neg", "exp", "sqrt", "abs", "sign", "tanh", "sigmoid", "relu", "log")
-BINARY = ("add", "sub", "mul", "div", "pow", "maximum", "relu_grad")
+UNARY = ("neg", "exp", "sqrt", "abs", "sign", "tanh", "sigmoid", "relu", "log", "log1p", "erf")
+BINARY = ("add", "sub", "mul", "div", "pow", "maximum", "minimum", "relu_grad")
 COMPARISONS = ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal")
 
 

@@ -76,7 +76,7 @@ def refused(answer):
     ("options", "said"),
     [
         ("--scale large", r"invalid choice: 'large' \(choose from .?smoke.*demo.*lab.*paper.?\)"),
-        ("--model rnn", r"invalid choice: 'rnn' \(choose from .?mlp.*cnn.?\)"),
+        ("--model rnn", r"invalid choice: 'rnn' \(choose from .?mlp.*cnn.*wrn.?\)"),
         ("--device tpu", r"invalid choice: 'tpu' \(choose from .?cpu.?, .?emulated.?, .?cuda.?\)"),
         ("--seeds 0", "--seeds: '0' must be a whole number of at least 1"),
         ("--seeds two", "--seeds: 'two' must be a whole number of at least 1"),

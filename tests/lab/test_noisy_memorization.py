@@ -54,6 +54,26 @@ def test_the_convolutional_network_wants_a_smaller_rate_and_a_mean_over_three_ep
     assert (settings.large, settings.averaged, settings.epochs) == (0.2, 3, 18)
 
 
+@pytest.mark.parametrize(
+    ("scale", "wrn", "n_train", "stages"),
+    [
+        ("smoke", (10, 1), 10_000, (7, 3, 2)),
+        ("demo", (10, 1), 10_000, (14, 6, 4)),
+        ("lab", (10, 1), 50_000, (6, 3, 2)),
+        ("paper", (16, 4), 50_000, (15, 9, 6)),
+    ],
+)
+def test_the_wide_residual_network_has_sizes_and_stages_of_its_own(scale, wrn, n_train, stages):
+    settings = noisy.settings(scale, "wrn")
+    assert (settings.wrn, settings.n_train, settings.stages) == (wrn, n_train, stages)
+    assert (settings.large, settings.averaged, settings.epochs) == (0.3, 3, sum(stages))
+
+
+def test_the_network_of_paper_scale_is_wrn_16_4():
+    network = noisy.settings("paper", "wrn").network(100)
+    assert sum(p.size for p in network.parameters()) == 2_748_890
+
+
 def test_decay_is_compared_with_the_large_rate_from_its_own_first_stage_and_with_small_rates():
     assert noisy.settings("demo").arms() == {
         "decay": Arm(Steps(0.3, (10, 15)), momentum=0.9, weight_decay=3e-3),
@@ -64,7 +84,7 @@ def test_decay_is_compared_with_the_large_rate_from_its_own_first_stage_and_with
     }
 
 
-@pytest.mark.parametrize("model", ["mlp", "cnn"])
+@pytest.mark.parametrize("model", ["mlp", "cnn", "wrn"])
 def test_every_arm_of_a_seed_begins_with_the_same_weights_and_another_seed_with_others(model):
     settings = tiny.settings(model=model)
     one, same, other = (settings.network(seed).state_dict() for seed in (100, 100, 101))
@@ -78,7 +98,7 @@ class NotForked(NoisySettings):
         return {name: replace(arm, fork=None) for name, arm in super().arms().items()}
 
 
-@pytest.mark.parametrize("model", ["mlp", "cnn"])
+@pytest.mark.parametrize("model", ["mlp", "cnn", "wrn"])
 def test_an_arm_that_forks_has_the_numbers_of_one_trained_straight_through(tmp_path, model):
     settings = tiny.settings(model=model)
     straight = NotForked(**vars(settings))

@@ -1,5 +1,6 @@
 """Elementwise operations by NumPy's own in float64, on numbers of every kind, and broadcast."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -26,10 +27,12 @@ _UNARY: dict[str, Callable[..., Any]] = {
     "neg": np.negative,
     "exp": np.exp,
     "log": np.log,
+    "log1p": np.log1p,
     "sqrt": np.sqrt,
     "abs": np.abs,
     "sign": np.sign,
     "tanh": np.tanh,
+    "erf": np.vectorize(math.erf, otypes=[np.float64]),
     "sigmoid": _sigmoid,
     "relu": _relu,
 }
@@ -40,6 +43,7 @@ _BINARY: dict[str, Callable[..., Any]] = {
     "div": np.divide,
     "pow": np.power,
     "maximum": np.maximum,
+    "minimum": np.minimum,
     "relu_grad": _relu_grad,
 }
 _COMPARISONS: dict[str, Callable[..., Any]] = {

@@ -29,6 +29,9 @@ class Arrays(Launching):
         self.check_dtype(dtype)
         return self.xp.ones(shape, dtype)
 
+    def arange(self, n: int) -> Array:
+        return self.xp.arange(n, dtype=np.int64)
+
     def copy(self, x: Array) -> Array:
         return self.xp.array(x)
 

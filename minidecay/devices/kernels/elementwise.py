@@ -54,6 +54,9 @@ class Elementwise(Arrays):
     def maximum(self, x: Array | float, y: Array | float) -> Array:
         return self._binary("maximum", x, y)
 
+    def minimum(self, x: Array | float, y: Array | float) -> Array:
+        return self._binary("minimum", x, y)
+
     def relu_grad(self, gy: Array, y: Array) -> Array:
         return self._binary("relu_grad", gy, y)
 
@@ -84,6 +87,9 @@ class Elementwise(Arrays):
     def log(self, x: Array) -> Array:
         return self._unary("log", x)
 
+    def log1p(self, x: Array) -> Array:
+        return self._unary("log1p", x)
+
     def sqrt(self, x: Array) -> Array:
         return self._unary("sqrt", x)
 
@@ -95,6 +101,9 @@ class Elementwise(Arrays):
 
     def tanh(self, x: Array) -> Array:
         return self._unary("tanh", x)
+
+    def erf(self, x: Array) -> Array:
+        return self._unary("erf", x)
 
     def sigmoid(self, x: Array) -> Array:
         return self._unary("sigmoid", x)

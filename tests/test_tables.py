@@ -4,7 +4,7 @@ import statistics
 
 import pytest
 
-from minidecay.lab.tables import mean_and_spread, table
+from minidecay.tables import mean_and_spread, table
 
 
 def test_one_value_has_no_spread():
