@@ -2,6 +2,7 @@
 //
 //   g' = g + weight_decay w       v = momentum v + g'       w = w - lr v
 //                                                 (NESTEROV: w - lr (g' + momentum v))
+//   (DECOUPLED: g' = g, and first of all w = w - lr weight_decay w: SGDW)
 //
 //   w, g, v  [ 0 1 2 3 | 4 5 6 7 | ... | n-2 n-1 ]     a thread takes four neighbours, the last
 //              thread 0   thread 1        the last      one what is left
@@ -13,6 +14,9 @@
 #ifndef NESTEROV
 #define NESTEROV 0  // 1: look ahead along the momentum (Sutskever et al. 2013)
 #endif
+#ifndef DECOUPLED
+#define DECOUPLED 0  // 1: the weights decay by themselves (Loshchilov and Hutter 2019)
+#endif
 
 constexpr int THREADS = 256;
 constexpr int EACH = 4;  // elements a thread, a float4 where the pointers allow it
@@ -20,7 +24,8 @@ static_assert(EACH == 4, "a float4 holds four");
 
 __device__ __forceinline__ void update(float& w, float g, float& v, float lr, float momentum,
                                        float weight_decay) {
-  g += weight_decay * w;
+  if (DECOUPLED) w -= lr * weight_decay * w;
+  else g += weight_decay * w;
   v = momentum * v + g;
   w -= lr * (NESTEROV ? g + momentum * v : v);
 }
