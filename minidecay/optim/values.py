@@ -13,18 +13,20 @@ class Value:
     """Base of schedules and controllers, which are frozen dataclasses.
 
     A field annotated `float` is stored as a Python float; it must be a number (or TypeError;
-    NumPy's are welcome), finite and not negative (or ValueError). Where the annotation is
-    `float | None`, None will do too.
+    NumPy's are welcome), finite and not negative (or ValueError). One annotated `int` must be whole
+    as well. Where the annotation is `float | None` or `int | None`, None will do too.
     """
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            given = getattr(self, field.name)
-            optional = field.type in (float | None, "float | None") and given is not None
-            if field.type in (float, "float") or optional:
-                checked = number(f"{type(self).__name__}: {field.name}", given)
+            given, kinds = getattr(self, field.name), _kinds(field.type)
+            if kinds <= {"float", "int", "None"} and not (given is None and "None" in kinds):
+                checked: float = number(f"{type(self).__name__}: {field.name}", given)
+                if "int" in kinds:
+                    self.require(checked % 1 == 0, f"{field.name} must be whole, got {given!r}")
+                    checked = int(checked)
                 object.__setattr__(self, field.name, checked)
 
     def require(self, holds: bool, problem: str) -> None:
@@ -49,6 +51,12 @@ class Value:
             if (value := getattr(self, field.name)) != field.default
         ]
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _kinds(annotation: Any) -> set[str]:
+    """The names in an annotation such as `float` or `int | None`."""
+    text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    return set(text.split(" | "))
 
 
 def is_number(given: object) -> TypeGuard[float]:

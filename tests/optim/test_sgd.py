@@ -7,7 +7,7 @@ import pytest
 
 import minidecay as md
 from minidecay.devices.cpu import Cpu
-from minidecay.optim import SGD, Constant, Cosine, Steps
+from minidecay.optim import SGD, Cosine, Steps
 
 SHAPES = [(3, 4), (4,), (), (2, 1, 3)]
 SETTINGS = [
@@ -328,7 +328,7 @@ def one():
 
 def test_a_number_is_a_constant_rate():
     optimizer = SGD(one(), 0.3)
-    assert optimizer.schedule == Constant(0.3)
+    assert optimizer.lr == 0.3
     assert run(optimizer, 3) == [0.3] * 3
 
 
@@ -468,8 +468,8 @@ def test_a_state_that_does_not_fit_is_refused_whole(state, message):
         ({"lr": None}, TypeError, "lr must be a number, a schedule or a function"),
         ({"momentum": -1}, ValueError, "SGD: momentum must be finite and 0 or more, got -1"),
         ({"momentum": math.nan}, ValueError, "SGD: momentum must be finite"),
-        ({"momentum": "0.9"}, TypeError, "SGD: momentum must be a number, got '0.9'"),
-        ({"momentum": True}, TypeError, "SGD: momentum must be a number, got True"),
+        ({"momentum": "0.9"}, TypeError, "SGD: momentum must be a number, a schedule .*got '0.9'"),
+        ({"momentum": True}, TypeError, "SGD: momentum must be a number, a schedule .*got True"),
         ({"weight_decay": -1e-4}, ValueError, "SGD: weight_decay must be finite"),
         ({"weight_decay": math.inf}, ValueError, "SGD: weight_decay must be finite"),
         ({"nesterov": True}, ValueError, "set momentum > 0"),
@@ -524,6 +524,4 @@ def test_what_is_refused_is_left_as_it_was():
 
 def test_it_says_what_it_is():
     optimizer = SGD(one(), Steps(0.1, [3]), momentum=0.9)
-    assert repr(optimizer) == (
-        "SGD(1 tensors, lr=Steps(0.1, (3,)), momentum=0.9, weight_decay=0.0, nesterov=False)"
-    )
+    assert repr(optimizer) == ("SGD(1 tensors, lr=Steps(0.1, (3,)), momentum=0.9, weight_decay=0)")

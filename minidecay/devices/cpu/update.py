@@ -5,7 +5,7 @@ done to it that a step does.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -135,19 +135,18 @@ def _scratch(w: np.ndarray, count: int) -> list[np.ndarray]:
     return [np.empty(min(CHUNK, w.size), w.dtype) for _ in range(count)]
 
 
-def _chunks(w: np.ndarray, *arrays: np.ndarray) -> Iterator[list[np.ndarray]]:
+def _chunks(w: np.ndarray, *arrays: np.ndarray) -> Iterable[Sequence[np.ndarray]]:
     """The same chunk of every array, each in turn; of scratch, which is as long as one, its start.
 
     An array that a step does without may be any other.
     """
-    if w.size <= CHUNK:
-        yield [w, *arrays]
-        return
-    for start in range(0, w.size, CHUNK):
-        end = min(start + CHUNK, w.size)
-        yield [
-            each[start:end] if each.size == w.size else each[: end - start] for each in (w, *arrays)
-        ]
+    return [(w, *arrays)] if w.size <= CHUNK else _cut(w.size, (w, *arrays))
+
+
+def _cut(size: int, arrays: Sequence[np.ndarray]) -> Iterator[Sequence[np.ndarray]]:
+    for start in range(0, size, CHUNK):
+        end = min(start + CHUNK, size)
+        yield [each[start:end] if each.size == size else each[: end - start] for each in arrays]
 
 
 def _decayed(
