@@ -120,6 +120,8 @@ def update_bn(batches: Iterable[Any], model: Module) -> None:
     count = 0
     try:
         with no_grad():
+            for layer in layers:  # nothing of what was there before stays, not a rounding error
+                layer.running_mean[...], layer.running_var[...] = 0.0, 1.0
             for count, batch in enumerate(batches, start=1):
                 for layer in layers:
                     layer.momentum = 1 / count  # the mean of all batches so far

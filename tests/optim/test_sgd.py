@@ -4,12 +4,12 @@ from itertools import accumulate
 
 import numpy as np
 import pytest
+from bowls import SHAPES, assert_close, by_hand, by_torch_hand, descend, drawn, leaves, twins
 
 import minidecay as md
 from minidecay.devices.cpu import Cpu
 from minidecay.optim import SGD, Cosine, Steps
 
-SHAPES = [(3, 4), (4,), (), (2, 1, 3)]
 SETTINGS = [
     {"momentum": momentum, "weight_decay": weight_decay, "nesterov": nesterov}
     for momentum, weight_decay, nesterov in itertools.product((0, 0.9), (0, 0.01), (False, True))
@@ -20,39 +20,6 @@ SETTINGS = [
 @pytest.fixture(scope="module")
 def torch():
     return pytest.importorskip("torch")
-
-
-def drawn(shapes=SHAPES, dtype=np.float64, seed=0):
-    rng = np.random.default_rng(seed)
-    return [rng.standard_normal(shape).astype(dtype) for shape in shapes]
-
-
-def leaves(arrays, device="cpu"):
-    return [md.tensor(array, requires_grad=True, device=device) for array in arrays]
-
-
-def twins(torch, arrays):
-    return [torch.tensor(array, requires_grad=True) for array in arrays]
-
-
-def descend(params, scales):
-    """Backward through a bowl of another shape at each step."""
-    for p, scale in zip(params, scales, strict=True):
-        ((p * scale - 1) ** 2).sum().backward()
-
-
-def by_hand(p, array):
-    p.grad = None if array is None else md.tensor(array)
-
-
-def by_torch_hand(torch, p, array):
-    p.grad = None if array is None else torch.tensor(array)
-
-
-def assert_close(ours, theirs, tolerance):
-    for mine, other in zip(ours, theirs, strict=True):
-        other = other.detach().numpy()
-        np.testing.assert_allclose(mine.numpy(), other, rtol=tolerance, atol=tolerance)
 
 
 # Against torch
