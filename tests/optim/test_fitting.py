@@ -144,7 +144,7 @@ def test_after_each_epoch_the_averaged_weights_are_in_place_with_statistics_of_t
         optimizer.train()
         assert not np.array_equal(model.state_dict()["0.weight"], weights["0.weight"])
         optimizer.eval()
-    assert record["train"]["all"] > 0.9
+    assert record["train"]["all"] > 0.8
 
 
 def test_gradients_are_clipped_and_the_record_says_how_large_they_were():
