@@ -16,6 +16,7 @@ from minidecay import functions
 from minidecay.autograd import Tensor, from_numpy, no_grad, tensor
 from minidecay.devices.ladders import use_kernels
 from minidecay.functions import *  # noqa: F403
+from minidecay.plan import capture
 from minidecay.testing import gradcheck
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _LAZY = ("data", "models", "nn", "optim", "plots", "random", "training")
 
 __all__ = [
     "Tensor",
+    "capture",
     "data",
     "from_numpy",
     "gradcheck",

@@ -1,7 +1,7 @@
 """The engine: tensors, and `apply`, which runs an operation on them and records it.
 
-What is recorded, and how `backward` walks through it, stands in `graph.py`; what `x + y` and
-`x.sum()` mean, in `operators.py`.
+How `backward` walks through what is recorded stands in `graph.py`, what `x + y` means in
+`operators.py`.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from minidecay import recording
 from minidecay.devices import Device
 from minidecay.devices import device as find_device
 from minidecay.devices.protocol import Array
@@ -17,8 +18,6 @@ from minidecay.operators import Operators, TensorLike, plain_index
 from minidecay.ops.base import Op
 
 __all__ = ["Tensor", "TensorLike", "apply", "from_numpy", "no_grad", "tensor"]
-
-_NUMPY = (np.ndarray, np.generic)
 
 
 def apply(op: Op, *operands: "Tensor | np.ndarray | int | float | None") -> "Tensor":
@@ -32,6 +31,8 @@ def apply(op: Op, *operands: "Tensor | np.ndarray | int | float | None") -> "Ten
     if len(tensors) < len(operands) or not tensors:
         operands, tensors = _adopt(op, operands, tensors)
     device = _agree(op, tensors)
+    if (record := recording.current()) is not None:
+        record.used(tensors)
     arrays = [x.data if isinstance(x, Tensor) else x for x in operands]
     needs = [isinstance(x, Tensor) and x._requires_grad for x in operands]
     op.device, op.needs = device, needs
@@ -222,15 +223,19 @@ class Tensor(Operators):
 
     def accumulate(self, g: Array) -> None:
         """Add g to the gradient."""
+        if (record := recording.current()) is not None:
+            record.accumulates(self)
         if self.grad is not None:
             g = self.device.add(self.grad.data, g)
-        if self._grad_home is None:
-            self.grad = Tensor(self.device.copy(g), self.device)
-            return
-        if g is not self._grad_home:
-            self.device.copy_into(self._grad_home, g)
-        if self.grad is None or self.grad.data is not self._grad_home:
-            self.grad = Tensor(self._grad_home, self.device)
+        home = self._grad_home
+        if home is None:
+            home = self.device.copy(g)
+        elif g is not home:
+            self.device.copy_into(home, g)
+        if self.grad is None or self.grad.data is not home:
+            self.grad = Tensor(home, self.device)
+        if record is not None:
+            record.accumulated(self)
 
     def _like_me(self, name: str, value: "Tensor | np.ndarray") -> Array:
         given = value.data if isinstance(value, Tensor) else self.device.from_numpy(value)
@@ -241,12 +246,14 @@ class Tensor(Operators):
     # -- writing in place ------------------------------------------------------------------------
     def __setitem__(self, index: Any, value: TensorLike) -> None:
         """Write into the memory of a tensor that no gradient flows through."""
-        recorded = isinstance(value, Tensor) and value._requires_grad
-        if is_recording() and (self._requires_grad or recorded):
+        wanted = self._requires_grad or (isinstance(value, Tensor) and value._requires_grad)
+        if is_recording() and wanted:
             raise RuntimeError(
                 "writing in place: the gradient could not follow; compute a new tensor "
                 "(x = x + y, where(...)), or write under no_grad()"
             )
+        if (record := recording.current()) is not None:
+            record.wrote(self)
         data = value.data if isinstance(value, Tensor) else value
         self.device.setitem(self.data, plain_index(index), data)
         self._version.count += 1
@@ -311,8 +318,9 @@ def _adopt(
 ) -> tuple[tuple[Any, ...], list[Tensor]]:
     """Operands with NumPy's arrays made tensors; Python numbers and left-out inputs stay."""
     device = tensors[0].device if tensors else find_device("cpu")
+    array = np.ndarray | np.generic
     adopted = tuple(
-        Tensor(device.from_numpy(np.asarray(x)), device) if isinstance(x, _NUMPY) else x
+        Tensor(device.from_numpy(np.asarray(x)), device) if isinstance(x, array) else x
         for x in operands
     )
     tensors = [x for x in adopted if isinstance(x, Tensor)]

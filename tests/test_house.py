@@ -20,8 +20,8 @@ PACKAGE = ROOT / "minidecay"
 
 # Imports go one way: what stands on the right may import what stands on its left.
 LAYERS = (
-    *("random", "cuda", "devices", "ops", "graph", "operators", "autograd", "plan", "functions"),
-    *("testing", "nn", "models", "optim", "data", "training", "plots"),
+    *("random", "cuda", "devices", "recording", "ops", "graph", "operators", "autograd", "plan"),
+    *("functions", "testing", "nn", "models", "optim", "data", "training", "plots"),
     *("lab", "doctor", "cli", "__main__"),
 )
 

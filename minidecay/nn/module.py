@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from minidecay import recording
 from minidecay.autograd import Tensor, no_grad, tensor
 from minidecay.devices import Device
 from minidecay.devices import device as find_device
@@ -59,6 +60,8 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} has no forward; define it")
 
     def __call__(self, x: Tensor) -> Tensor:
+        if (record := recording.current()) is not None:
+            record.ran(self)
         return self.forward(x)
 
     def children(self) -> Iterator[tuple[str, "Module"]]:

@@ -2,6 +2,7 @@ from typing import Literal
 
 from minidecay.devices.protocol import Array
 from minidecay.ops.base import Gradients, Op
+from minidecay.recording import replayed
 
 
 class CrossEntropy(Op):
@@ -23,7 +24,11 @@ class CrossEntropy(Op):
             self.fail(f"labels are {labels.dtype}; give class indices as integers")
         if logits.size == 0:
             self.fail(f"logits {logits.shape} are empty; give at least one example and one class")
-        lowest, highest, classes = int(labels.min()), int(labels.max()), logits.shape[1]
+        self.check_range(logits.shape[1])
+
+    @replayed  # the labels of every batch are looked at
+    def check_range(self, classes: int) -> None:
+        lowest, highest = int(self.labels.min()), int(self.labels.max())
         if lowest < 0 or highest >= classes:
             self.fail(f"labels run from {lowest} to {highest}, outside of 0 to {classes - 1}")
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from minidecay.autograd import Tensor
 from minidecay.optim.values import number
+from minidecay.recording import replayed
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
 
@@ -21,7 +22,8 @@ def clip_grad_norm_(
     """Scale all gradients together so that their norm is at most `max_norm`; returns what it was.
 
     g *= min(1, max_norm / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_ (Pascanu et al. 2013,
-    algorithm 1). `training.fit` does it where it is given `max_grad_norm`.
+    algorithm 1). `training.fit` does it where it is given `max_grad_norm`. In a captured step it is
+    done at each replay; what it returned stays that of the first run.
 
     Args:
         parameters: tensors, such as `model.parameters()`; those without a gradient count as 0.
@@ -44,9 +46,14 @@ def clip_grad_norm_(
     most = number("clip_grad_norm_: max_norm", max_norm)
     if not norm_type > 0:
         raise ValueError(f"clip_grad_norm_: norm_type must be above 0, got {norm_type!r}")
+    return _clip_norm(_listed(parameters), most, norm_type, error_if_nonfinite)
+
+
+@replayed
+def _clip_norm(parameters: list[Tensor], most: float, p: float, strict: bool) -> float:
     gradients = _gradients(parameters)
-    norm = _norm([_one_norm(g, norm_type) for g in gradients], norm_type)
-    if error_if_nonfinite and not math.isfinite(norm):
+    norm = _norm([_one_norm(g, p) for g in gradients], p)
+    if strict and not math.isfinite(norm):
         raise ValueError(f"clip_grad_norm_: the norm is {norm}, not finite; lower the rate")
     scale = most / (norm + 1e-6)
     if not scale >= 1:
@@ -69,15 +76,18 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     tensor([-1. ,  0.5])
     """
     most = number("clip_grad_value_: clip_value", clip_value)
-    for g in _gradients(parameters):
+    for g in _gradients(_listed(parameters)):
         device = g.device
         below = device.neg(device.maximum(device.neg(g.data), -most))  # the lesser of g and most
         device.copy_into(g.data, device.maximum(below, -most))
 
 
-def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
-    given = [parameters] if isinstance(parameters, Tensor) else parameters
-    return [p.grad for p in given if p.grad is not None]
+def _listed(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    return [parameters] if isinstance(parameters, Tensor) else list(parameters)
+
+
+def _gradients(parameters: list[Tensor]) -> list[Tensor]:
+    return [p.grad for p in parameters if p.grad is not None]
 
 
 def _one_norm(g: Tensor, p: float) -> float:

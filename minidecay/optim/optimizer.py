@@ -12,6 +12,7 @@ from minidecay.optim.flat import Flat
 from minidecay.optim.groups import Params
 from minidecay.optim.scheduled import Scheduled
 from minidecay.optim.values import short
+from minidecay.recording import replayed
 
 __all__ = ["Optimizer"]
 
@@ -79,11 +80,13 @@ class Optimizer(Scheduled):
         raise NotImplementedError(f"{self.kind} has no update; define it")
 
     # -- training ----------------------------------------------------------------------------------
+    @replayed
     def zero_grad(self) -> None:
         """Forget all gradients."""
         for p in self.params:
             p.grad = None
 
+    @replayed
     def step(self) -> None:
         """Move every parameter that has a gradient; those without stay as they are.
 

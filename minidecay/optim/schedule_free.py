@@ -8,6 +8,7 @@ from minidecay.devices.protocol import Array
 from minidecay.optim.groups import Params
 from minidecay.optim.optimizer import Optimizer
 from minidecay.optim.scheduled import Number, Rate
+from minidecay.recording import replayed
 
 __all__ = ["SGDScheduleFree"]
 
@@ -73,6 +74,7 @@ class SGDScheduleFree(Optimizer):
         total = float(self._counters["weight_sum"][group]) + square
         return {**now, "share": square / total if total > 0 else 0.0}
 
+    @replayed
     def step(self) -> None:
         """Move every parameter that has a gradient; RuntimeError between `eval` and `train`."""
         if not self._counters["training"]:

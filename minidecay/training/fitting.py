@@ -7,17 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from minidecay import functions as F
-from minidecay.autograd import from_numpy
 from minidecay.data import Split, batches
 from minidecay.data.batching import Batch
 from minidecay.data.split import check_integer
 from minidecay.nn import Module
-from minidecay.optim import AveragedModel, Optimizer, clip_grad_norm_, update_bn
+from minidecay.optim import AveragedModel, Optimizer, update_bn
 from minidecay.random import generator_state
 from minidecay.training.evaluation import Evaluation, evaluate
 from minidecay.training.resuming import restore, save
 from minidecay.training.run_folder import Checkpoint, RunFolder
+from minidecay.training.stepping import Step
 
 Record = dict[str, Any]
 
@@ -112,6 +111,7 @@ def fit(
         rng = restore(checkpoint, model, optimizer, average)
         first = checkpoint.epoch + 1
     examples = _Examples(run, first - 1) if run and per_example else None
+    step = Step(model, optimizer, max_grad_norm)
     if run:
         yield from run.records()
     with tqdm(
@@ -130,9 +130,7 @@ def fit(
             averaging = average if average is not None and epoch > average.start else None
             with np.errstate(over="ignore", invalid="ignore"):  # Diverged says it better
                 given = batches(train, size, rng)
-                loss, grad_norm = _train_epoch(
-                    model, optimizer, given, max_grad_norm, averaging, epoch, bar, label
-                )
+                loss, grad_norm = _train_epoch(step, given, averaging, epoch, bar, label)
                 trained = time.perf_counter()
                 optimizer.observe(loss)
                 optimizer.eval()
@@ -167,35 +165,26 @@ def fit(
 
 
 def _train_epoch(
-    model: Module,
-    optimizer: Optimizer,
+    take_step: Step,
     given: Iterator[Batch],
-    max_grad_norm: float | None,
     average: AveragedModel | None,
     epoch: int,
     bar: Any,
     label: str,
 ) -> tuple[float, float]:
     """One pass over the batches given: the mean loss, and the mean norm of the gradient."""
-    losses, norms, device = [], [], model.device
-    model.train()
-    optimizer.train()
+    losses, norms = [], []
+    take_step.model.train()
+    take_step.optimizer.train()
     for step, (images, labels) in enumerate(given):
-        optimizer.zero_grad()
-        loss = F.cross_entropy(model(from_numpy(images, device)), labels)
-        losses.append(float(loss.item()))
-        _check_finite(losses[-1], epoch, step, optimizer.lr, label)
-        loss.backward()
-        if max_grad_norm is None:
-            norms.append(optimizer.grad_norm())
-        else:
-            norms.append(clip_grad_norm_(optimizer.params, max_grad_norm))
-        optimizer.step()
+        losses.append(take_step(images, labels))
+        _check_finite(losses[-1], epoch, step, take_step.optimizer.last_lr, label)
+        norms.append(take_step.grad_norm())
         if average is not None and average.decay is not None:
-            average.update_parameters(model)
+            average.update_parameters(take_step.model)
         bar.update()
     if average is not None and average.decay is None:
-        average.update_parameters(model)
+        average.update_parameters(take_step.model)
     return float(np.mean(losses)), float(np.mean(norms))
 
 

@@ -41,6 +41,14 @@ def test_a_scale_is_its_data_its_width_and_its_stages(scale, n_train, n_test, si
     assert (patterns.seed, patterns.tiers, patterns.noise_fraction) == (100, (10, 100), 0.1)
 
 
+def test_smoke_on_emulated_kernels_is_cut_to_half_the_epochs_and_one_small_rate():
+    settings = noisy.settings("smoke", device="emulated")
+    assert (settings.stages, settings.epochs) == ((6, 2, 1), 9)
+    assert list(settings.arms()) == ["decay", "constant_large", "constant_small"]
+    assert settings.n_train == noisy.settings("smoke").n_train
+    assert noisy.settings("demo", device="emulated").stages == noisy.settings("demo").stages
+
+
 def test_the_convolutional_network_wants_a_smaller_rate_and_a_mean_over_three_epochs():
     settings = noisy.settings("demo", "cnn")
     assert (settings.large, settings.averaged, settings.epochs) == (0.2, 3, 18)
@@ -180,13 +188,26 @@ SMOKE = DEMO | {
     "C7": ["noise >= 0.5", "test complex >= 0.95"],
     "C8": ["noise at the end <= 0.55", "the small rate's less decay's >= 0.18"],
 }
+SHORT = SMOKE | {
+    "C5": ["test complex at the end >= 0.85"],
+    "C7": ["noise >= 0.4", "test complex >= 0.94"],
+    "C9": ["noise at the end >= 0.2"],
+}
 
 
 @pytest.mark.parametrize(
-    ("scale", "bounds"), [("smoke", SMOKE), ("demo", DEMO), ("lab", DEMO), ("paper", DEMO)]
+    ("scale", "device", "bounds"),
+    [
+        ("smoke", "cpu", SMOKE),
+        ("smoke", "emulated", SHORT),
+        ("demo", "cpu", DEMO),
+        ("demo", "cuda", DEMO),
+        ("lab", "cpu", DEMO),
+        ("paper", "cpu", DEMO),
+    ],
 )
-def test_thresholds_are_those_that_were_set_before_any_seed_that_counts(scale, bounds):
-    claims = noisy.claims(noisy.settings(scale))
+def test_thresholds_are_those_that_were_set_before_any_seed_that_counts(scale, device, bounds):
+    claims = noisy.claims(noisy.settings(scale, device=device))
     assert {claim.name: list(map(str, claim.bounds)) for claim in claims} == bounds
     assert [claim.name for claim in claims if claim.finding] == ["C9", "C10"]
 

@@ -143,39 +143,30 @@ def task(n=48):
 
 
 @pytest.mark.parametrize("decay", [None, 0.8])
-def test_fit_averages_each_epoch_or_with_a_decay_each_step(decay):
-    model, train = network(), task()
+def test_fit_averages_each_epoch_or_with_a_decay_each_step(decay, monkeypatch):
+    model, train, seen = network(), task(), []
     average = AveragedModel(model, decay, start=1)
-    optimizer = SGD(model.parameters(), 0.1)
-    by_hand_too = None
-    step = optimizer.step
-    epochs = 0
+    update = average.update_parameters
 
-    def watched():
-        step()
-        if decay is not None and epochs >= 1:
-            follow()
+    def watched(given):
+        assert given is model
+        seen.append(model[0].weight.numpy().astype(np.float64))
+        update(given)
 
-    def follow():
-        nonlocal by_hand_too
-        now = model[0].weight.numpy().astype(np.float64)
-        seen.append(now)
-        if by_hand_too is None:
-            by_hand_too = now
-        elif decay is None:
-            by_hand_too = np.mean(seen, axis=0)
-        else:
-            by_hand_too = decay * by_hand_too + (1 - decay) * now
-
-    seen = []
-    optimizer.step = watched
-    for record in fit(
-        model, optimizer, train, epochs=4, batch_size=8, rng=stream(0, "b"), average=average
+    monkeypatch.setattr(average, "update_parameters", watched)
+    counts = []
+    for _ in fit(
+        *(model, SGD(model.parameters(), 0.1), train),
+        epochs=4,
+        batch_size=8,
+        rng=stream(0, "b"),
+        average=average,
     ):
-        epochs = record["epoch"]
-        if decay is None and epochs > 1:
-            follow()
-    assert average.n_averaged.item() == len(seen) == (3 if decay is None else 18)
-    np.testing.assert_allclose(average.module[0].weight.numpy(), by_hand_too, rtol=1e-5)
+        counts.append(len(seen))
+    assert counts == ([0, 1, 2, 3] if decay is None else [0, 6, 12, 18])
+    expected = seen[0]
+    for now in seen[1:]:
+        expected = decay * expected + (1 - decay) * now if decay else np.mean(seen, axis=0)
+    np.testing.assert_allclose(average.module[0].weight.numpy(), expected, rtol=1e-5)
     update_bn([train.images], average)
     assert evaluate(average, train).accuracy()["all"] > 0.7

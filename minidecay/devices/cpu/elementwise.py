@@ -15,8 +15,8 @@ def relu(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     return np.asarray(np.maximum(x, zeros, out=out))
 
 
-def relu_grad(gy: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.asarray(gy * (y > 0))
+def relu_grad(gy: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    return np.asarray(np.multiply(gy, y > 0, out=out))
 
 
 def spread(v: np.ndarray, x: np.ndarray) -> np.ndarray:

@@ -80,8 +80,8 @@ def sketch(
     rates = [schedule((column + 0.5) * epochs / width) for column in range(width)]
     characters = PLAIN if plain else BLOCKS
     full = len(characters) - 1
-    unit = (max(rates) or 1.0) / (height * full)
-    levels = [max(round(rate / unit), int(rate > 0)) for rate in rates]
+    top = max(rates) or 1.0
+    levels = [max(round(rate / top * height * full), int(rate > 0)) for rate in rates]
     return [
         "".join(characters[min(max(level - row * full, 0), full)] for level in levels)
         for row in reversed(range(height))
