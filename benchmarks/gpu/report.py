@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.gpu.roofline import least_seconds
-from minidecay.lab.tables import table
+from minidecay.tables import table
 
 Report = Mapping[str, Any]
 Result = Mapping[str, Any]

@@ -2,6 +2,7 @@
 //
 //   g' = g + weight_decay w       v = momentum v + g'       w = w - lr v
 //                                                 (NESTEROV: w - lr (g' + momentum v))
+//   (DECOUPLED: g' = g, and first of all w = w - lr weight_decay w: SGDW)
 //
 //   w, g, v  [ 0 1 2 3 | 4 5 6 7 | ... | n-2 n-1 ]     a thread takes four neighbours, the last
 //              thread 0   thread 1        the last      one what is left
@@ -14,6 +15,9 @@
 
 #ifndef NESTEROV
 #define NESTEROV 0  // 1: look ahead along the momentum (Sutskever et al. 2013)
+#endif
+#ifndef DECOUPLED
+#define DECOUPLED 0  // 1: the weights decay by themselves (Loshchilov and Hutter 2019)
 #endif
 
 constexpr int THREADS = 256;
@@ -33,7 +37,8 @@ sgd_step(float* w, const float* __restrict__ g, float* v, const float* __restric
   const float rate = lr[0];
 #pragma unroll
   for (int i = 0; i < EACH; ++i) {
-    const float step = gradient.v[i] + weight_decay * weight.v[i];
+    if (DECOUPLED) weight.v[i] -= rate * weight_decay * weight.v[i];
+    const float step = gradient.v[i] + (DECOUPLED ? 0 : weight_decay * weight.v[i]);
     velocity.v[i] = momentum * velocity.v[i] + step;
     weight.v[i] -= rate * (NESTEROV ? step + momentum * velocity.v[i] : velocity.v[i]);
   }

@@ -101,6 +101,9 @@ class Cpu:
     softmax_cross_entropy_grad = staticmethod(losses.softmax_cross_entropy_grad)
 
     sgd_step = staticmethod(update.sgd_step)
+    adam_step = staticmethod(update.adam_step)
+    rmsprop_step = staticmethod(update.rmsprop_step)
+    schedule_free_step = staticmethod(update.schedule_free_step)
 
 
 # A cast, since mypy does not see through NumPy's overloads; the tests hold it to the protocol.
