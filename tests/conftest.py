@@ -4,6 +4,7 @@ import ctypes.util
 import os
 import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 import stand_in
@@ -89,7 +90,7 @@ def no_nvrtc(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     for variable in ("CUDA_PATH", "CUDA_HOME"):
         monkeypatch.delenv(variable, raising=False)
     nvrtc._library.cache_clear()
-    with monkeypatch.context() as patch:
-        patch.setattr(sys, "path", [])
-        yield patch
+    # The path that NVRTC is looked for on, not the one that Python imports from.
+    monkeypatch.setattr(nvrtc, "sys", SimpleNamespace(path=[]))
+    yield monkeypatch
     nvrtc._library.cache_clear()

@@ -1,6 +1,5 @@
 import ctypes.util
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -79,7 +78,7 @@ def test_without_nvrtc_the_message_says_what_to_install(no_nvrtc):
 
 def test_a_library_that_does_not_load_is_as_good_as_missing(no_nvrtc, tmp_path):
     path = wheel(tmp_path, "cu13", "13")
-    no_nvrtc.setattr(sys, "path", [str(tmp_path)])
+    no_nvrtc.setattr(nvrtc.sys, "path", [str(tmp_path)])
     with pytest.raises(NvrtcMissingError, match=r"does not load \(.*libnvrtc\.so\.13.*pip install"):
         nvrtc.version()
     assert path.exists()
@@ -94,13 +93,13 @@ def test_the_first_library_that_loads_is_used(no_nvrtc, tmp_path):
         'extern "C" const char* nvrtcGetErrorString(int) { return ""; }\n'
     )
     subprocess.run([compiler(), "-shared", "-fPIC", "-o", working, unit], check=True)
-    no_nvrtc.setattr(sys, "path", [str(tmp_path / "broken"), str(tmp_path / "works")])
+    no_nvrtc.setattr(nvrtc.sys, "path", [str(tmp_path / "broken"), str(tmp_path / "works")])
     assert nvrtc.version() == (13, 7)
     assert nvrtc.find() == working
 
 
 def test_the_newest_wheel_is_tried_first_and_the_toolkit_last(no_nvrtc, tmp_path):
-    no_nvrtc.setattr(sys, "path", [str(tmp_path)])
+    no_nvrtc.setattr(nvrtc.sys, "path", [str(tmp_path)])
     no_nvrtc.setattr(ctypes.util, "find_library", lambda name: f"lib{name}.so.11")
     wheels = [
         wheel(tmp_path, package, number)
