@@ -53,7 +53,7 @@ def _products(
     *,
     with_nan: bool = False,
 ) -> Iterator[Case]:
-    """The three; `with_nan` x has one NaN, which reaches y, past any ReLU, and the gradient for w."""
+    """The three; `with_nan` x has one NaN, which reaches y, past any ReLU, and gw."""
 
     def normal(*shape: int) -> np.ndarray:
         return rng.standard_normal(shape, dtype=np.float32)
