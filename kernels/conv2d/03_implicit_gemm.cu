@@ -1,5 +1,4 @@
-// The product of 02_im2col without its matrix: a block makes each tile of `columns` in shared
-// memory, from the image, and multiplies it there.
+// The product of 02_im2col without its matrix: a block makes its tiles of it from the image.
 //
 //                         B  [ BK x BN ]     A           (M x K)         B (K x N)   C (M x N)
 //                                |       y : columns of x                w           y

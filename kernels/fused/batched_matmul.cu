@@ -1,5 +1,6 @@
-// Many small products at once, as an ensemble of small networks needs them:
-// C[b] = act(op(A[b]) @ op(B[b]) + bias + residual).
+// Many small products at once, as an ensemble of small networks needs them.
+//
+//   C[b] = act(op(A[b]) @ op(B[b]) + bias + residual)
 //
 //            Bs [ BK x 32 ]         a block of 64 threads has a 32 x 32 tile of one matrix, so that
 //                  | | | |          a small matrix leaves few threads idle, and the batch fills the

@@ -1,5 +1,6 @@
-// y = relu(x + bias) in one pass over x (rows, channels), and backward in one: the gradient of x and
-// the sums that make the gradient of the bias.
+// A bias and ReLU in one pass over x (rows, channels), and their gradients in one.
+//
+//   y = relu(x + bias)      gx = gy where y > 0, else 0;  gbias = sum of gx over the rows
 //
 //   x, y     [ 0 1 2 3 | 4 5 6 7 | ... ]     forward: a thread takes four neighbours
 //   gy, gx   [ c c c ... c ]  \

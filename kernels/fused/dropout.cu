@@ -1,5 +1,6 @@
-// Dropout from counted random words: y = x scale where the element's word is at least `threshold`,
-// else 0.
+// Dropout from counted random words, so that it needs no mask in memory.
+//
+//   y = x scale where the element's word is at least `threshold`, else 0
 //
 //   counter  c+1          c+2          c+3       of Philox4x64-10, the stream at (0, 0, counter, 0)
 //   words    0 1 2 3      4 5 6 7      8 9 ..    as numpy.random.Philox gives them

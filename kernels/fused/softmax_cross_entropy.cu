@@ -1,5 +1,4 @@
-// Softmax over the classes of each row, its logarithm, and the cross-entropy loss, forward,
-// backward, and both in one pass.
+// Softmax over each row, its logarithm, and the cross-entropy loss, with their gradients.
 //
 //   x (rows, classes)   row 0  [ lane 0, 1, ... 31, 0, 1, ... ]  warp 0 of the block
 //                       row 1  [ lane 0, 1, ... 31, 0, 1, ... ]  warp 1
@@ -14,12 +13,14 @@
 //
 // Bytes: 4 for each logit read and 4 for each number written, since a row of a few thousand classes
 // is still in the cache at its second and third reading; FLOPs: about 5 a logit, and one exp each
-// time it is read. Memory limits it. `softmax_cross_entropy_forward_backward` writes the gradient
-// at once and saves the probabilities' 8 bytes a logit.
+// time it is read. `softmax_cross_entropy_forward_backward` writes the gradient at once and saves
+// the probabilities' 8 bytes a logit. What limits it: memory; with few classes the lanes beyond
+// them, which idle, and for a batch of some hundred rows the launch itself.
 #include "common/reduce.cuh"
 
 constexpr int WARPS = 4;  // rows a block
 constexpr int THREADS = WARPS * WARP;
+static_assert(THREADS <= 1024, "a block has at most 1024 threads");
 
 __device__ __forceinline__ int row_of_this_warp() {
   return blockIdx.x * WARPS + threadIdx.x / WARP;

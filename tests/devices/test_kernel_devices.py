@@ -97,6 +97,40 @@ def test_views_are_read_as_they_lie(launched):
     )
 
 
+def shifted(*shape):
+    """Normal numbers that begin four bytes beyond an address a float4 could be read from."""
+    whole = np.zeros(int(np.prod(shape)) + 8, np.float32)
+    start = next(i for i in range(1, 5) if whole[i:].ctypes.data % 16 == 4)
+    array = whole[start : start + int(np.prod(shape))].reshape(shape)
+    array[...] = normal(*shape)
+    return array
+
+
+def test_arrays_may_begin_anywhere(launched):
+    x, w, row = shifted(8, 8), shifted(8, 8), shifted(8)
+    agree(launched, "neg", x)
+    agree(launched, "sub", x, row)
+    agree(launched, "greater", x, w)
+    for rung in ("05_register_2d", "06_vectorized", "08_double_buffer"):
+        with md.use_kernels(matmul=rung):
+            tail = {"bias": row, "residual": shifted(8, 8), "activation": "relu"}
+            agree(launched, "matmul", x, w, **tail)
+            agree(launched, "matmul", x, w, transpose_a=True, transpose_b=True)
+    image, kernel, gy = shifted(1, 4, 4, 8), shifted(3, 3, 8, 4), shifted(1, 4, 4, 4)
+    window = {"stride": (1, 1), "padding": (1, 1)}
+    for rung in ("02_im2col", "03_implicit_gemm"):
+        with md.use_kernels(conv2d=rung):
+            agree(launched, "conv2d", image, kernel, **window, bias=shifted(4))
+            agree(launched, "conv2d_input_grad", gy, kernel, image.shape, **window)
+            agree(launched, "conv2d_weight_grad", gy, image, kernel.shape, **window)
+    agree(launched, "avg_pool2d", image, (2, 2), stride=(2, 2), padding=(0, 0))
+    agree(launched, "max_pool2d", image, (2, 2), stride=(2, 2), padding=(0, 0))
+    gamma, beta, mean, var = shifted(8), shifted(8), shifted(8), np.square(shifted(8))
+    agree(launched, "batch_norm_inference", x, gamma, beta, mean, var, 0.1)
+    agree(launched, "batch_norm_grad", w, x, gamma, mean, var, 0.1)
+    agree(launched, "dropout", x, 0.3, (1, 2), 3)
+
+
 def test_where_takes_arrays_and_numbers(launched):
     x, y = normal(3, 4), normal(4)
     condition = launched.asarray(x > 0)
