@@ -20,24 +20,32 @@ from minidecay.plan import capture
 from minidecay.testing import gradcheck
 
 if TYPE_CHECKING:
-    from minidecay import data, models, nn, optim, plots, random, training
+    from minidecay import data, exchange, models, nn, optim, plots, random, training
+    from minidecay.exchange import from_dlpack, from_torch, load, save, to_torch
 
 # Loaded when first looked at, to be quick at the start.
-_LAZY = ("data", "models", "nn", "optim", "plots", "random", "training")
+_LAZY = ("data", "exchange", "models", "nn", "optim", "plots", "random", "training")
+_LAZY_NAMES = dict.fromkeys(("from_dlpack", "from_torch", "load", "save", "to_torch"), "exchange")
 
 __all__ = [
     "Tensor",
     "capture",
     "data",
+    "exchange",
+    "from_dlpack",
     "from_numpy",
+    "from_torch",
     "gradcheck",
+    "load",
     "models",
     "nn",
     "no_grad",
     "optim",
     "plots",
     "random",
+    "save",
     "tensor",
+    "to_torch",
     "training",
     "use_kernels",
     *functions.__all__,
@@ -47,4 +55,6 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return import_module(f"minidecay.{name}")
+    if name in _LAZY_NAMES:
+        return getattr(import_module(f"minidecay.{_LAZY_NAMES[name]}"), name)
     raise AttributeError(f"module 'minidecay' has no attribute {name!r}")

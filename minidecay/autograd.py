@@ -165,6 +165,10 @@ class Tensor(Operators):
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __dlpack__(self, **options: Any) -> Any:
+        if self._requires_grad:
+            raise BufferError("dlpack: no gradient could follow; pass x.detach()")
+        if any(stride < 0 for stride in self.data.strides):
+            raise BufferError("dlpack: a reversed view has no place in it; pass tensor(x), a copy")
         return self.data.__dlpack__(**options)
 
     def __dlpack_device__(self) -> Any:

@@ -20,20 +20,9 @@ PACKAGE = ROOT / "minidecay"
 
 # Imports go one way: what stands on the right may import what stands on its left.
 LAYERS = (
-    *(
-        "random",
-        "cuda",
-        "devices",
-        "recording",
-        "ops",
-        "graph",
-        "operators",
-        "values",
-        "autograd",
-        "plan",
-    ),
-    *("functions", "testing", "nn", "models", "optim", "data", "training", "plots"),
-    *("console", "lab", "doctor", "cli", "__main__"),
+    *("files", "random", "cuda", "devices", "recording", "ops", "graph", "operators", "values"),
+    *("autograd", "plan", "functions", "testing", "nn", "models", "optim", "data", "training"),
+    *("exchange", "plots", "console", "lab", "doctor", "cli", "__main__"),
 )
 
 

@@ -11,12 +11,12 @@ import numpy as np
 
 from minidecay import models
 from minidecay.data import PatternSet, Split
+from minidecay.files import BrokenFileError
 from minidecay.lab.workers import epoch_done, run_tasks
 from minidecay.nn import Module
 from minidecay.optim import SGD, Schedule
 from minidecay.random import stream
 from minidecay.training import RunFolder, RunFolderError, evaluate, fit
-from minidecay.training.files import BrokenFileError
 from minidecay.training.run_folder import Checkpoint
 
 Record: TypeAlias = dict[str, Any]

@@ -13,6 +13,7 @@ from typing import Any
 from minidecay.autograd import tensor
 from minidecay.console import tolerant
 from minidecay.devices import DEVICES
+from minidecay.files import write_json
 from minidecay.lab.arms import (
     Arms,
     Settings,
@@ -25,7 +26,6 @@ from minidecay.lab.arms import (
 from minidecay.lab.claims import Claim, describe
 from minidecay.lab.workers import WorkerDied, cores, run_tasks
 from minidecay.training import Diverged, RunFolder, RunFolderError, environment
-from minidecay.training.files import write_json
 
 SCALES = ("smoke", "demo", "lab", "paper")
 MOST_SEEDS, LARGEST_SEED = 10_000, 2**63 - 1  # more is a slip of the hand

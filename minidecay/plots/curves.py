@@ -7,8 +7,8 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING
 
+from minidecay.files import write_atomic
 from minidecay.optim.schedules import Schedule, as_schedule
-from minidecay.training.files import write_atomic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

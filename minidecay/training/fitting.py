@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from minidecay import functions as F
 from minidecay.autograd import Tensor, from_numpy
 from minidecay.data import Split, batches
 from minidecay.data.split import check_integer
+from minidecay.data.transforms import Transform
 from minidecay.nn import Module
 from minidecay.optim import SGD
 from minidecay.plan import Captured, capture
@@ -47,6 +48,7 @@ def fit(
     batch_size: int,
     rng: np.random.Generator,
     test: Split | None = None,
+    transform: Transform | None = None,
     run: RunFolder | None = None,
     start: Checkpoint | None = None,
     keep: Collection[int] = (),
@@ -69,7 +71,9 @@ def fit(
         train, test: the data; `test` may be left out.
         epochs: in all, those of an interrupted run or of `start` included.
         batch_size: examples a step; an epoch's last, partial batch is dropped.
-        rng: where the order of the examples is drawn from.
+        rng: where the order of the examples is drawn from, and the chance of `transform`.
+        transform: what becomes of each batch of images, such as `data.RandomCrop(32, padding=4)`;
+            evaluation passes it no generator, so that what is random in it stays out there.
         run: an open folder for the record, or None.
         start: a checkpoint to begin from, where `run` holds none of its own.
         keep: epochs whose checkpoint is kept beside the latest, as `epoch-<n>`.
@@ -129,13 +133,14 @@ def fit(
     ) as bar:
         for epoch in range(first, epochs + 1):
             began = time.perf_counter()
+            epoch_batches = batches(train, batch_size, rng, transform=transform)
             with np.errstate(over="ignore", invalid="ignore"):  # Diverged says it better
                 loss, grad_norm = _train_epoch(
-                    step, model, optimizer, train, batch_size, rng, epoch, bar, label
+                    step, model, optimizer, epoch_batches, epoch, bar, label
                 )
                 trained = time.perf_counter()
-                on_train = evaluate(model, train)
-                on_test = evaluate(model, test) if test is not None else None
+                on_train = evaluate(model, train, transform=transform)
+                on_test = None if test is None else evaluate(model, test, transform=transform)
                 _check_finite(on_train.loss()["all"], epoch, steps, optimizer.last_lr, label)
             record: Record = {
                 "epoch": epoch,
@@ -178,9 +183,7 @@ def _train_epoch(
     take_step: Captured,
     model: Module,
     optimizer: SGD,
-    train: Split,
-    batch_size: int,
-    rng: np.random.Generator,
+    epoch_batches: Iterable[tuple[np.ndarray, np.ndarray]],
     epoch: int,
     bar: Any,
     label: str,
@@ -188,7 +191,7 @@ def _train_epoch(
     """One pass over the data: the mean loss, and the mean norm of the gradient."""
     losses, norms = [], []
     model.train()
-    for step, (images, labels) in enumerate(batches(train, batch_size, rng)):
+    for step, (images, labels) in enumerate(epoch_batches):
         losses.append(float(take_step(images, labels).item()))
         _check_finite(losses[-1], epoch, step, optimizer.last_lr, label)
         norms.append(optimizer.grad_norm())

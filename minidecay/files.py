@@ -11,9 +11,9 @@ import math
 import os
 import re
 import secrets
+import sys
 import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -27,6 +27,16 @@ NonFinite = Literal["refuse", "null", "keep"]
 
 class BrokenFileError(ValueError):
     """A file is cut short or is not what its name says."""
+
+
+def cache_folder() -> Path:
+    """`$MINIDECAY_CACHE`, else `minidecay` in the user's cache folder."""
+    if chosen := os.environ.get("MINIDECAY_CACHE"):
+        return Path(chosen)
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "minidecay"
+    place = "Library/Caches" if sys.platform == "darwin" else ".cache"
+    return Path.home() / place / "minidecay"
 
 
 def plain(value: Any, name: str, non_finite: NonFinite = "refuse") -> Any:
@@ -107,8 +117,9 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
 
 def read_json(path: str | os.PathLike[str]) -> Any:
     """What a JSON file holds. Raises BrokenFileError if it is cut short or no JSON."""
-    with _reading(path, "JSON"):
-        return json.loads(Path(path).read_bytes())
+    content = Path(path).read_bytes()
+    with reading(str(path), "JSON"):
+        return json.loads(content)
 
 
 def append_line(path: str | os.PathLike[str], line: str) -> None:
@@ -188,40 +199,76 @@ def write_npz(
 
 def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     """The arrays of an npz by name. Raises BrokenFileError if it is damaged or holds a pickle."""
-    with _reading(path, "npz"):
-        return {
-            unquote(name.removesuffix(".npy")): np.lib.format.read_array(
-                io.BytesIO(content), allow_pickle=False
-            )
-            for name, content in _members(path)
-            if name.endswith(".npy")
-        }
+    with open(path, "rb") as file:
+        return parse_npz(file, str(path))
 
 
 def read_npz_texts(path: str | os.PathLike[str]) -> dict[str, str]:
     """The texts that `write_npz` put beside the arrays. Raises as `read_npz` does."""
-    with _reading(path, "npz"):
-        return {
-            name: content.decode() for name, content in _members(path) if not name.endswith(".npy")
-        }
+    with open(path, "rb") as file, reading(str(path), "npz"):
+        members = _members(file, is_wanted=lambda name: not name.endswith(".npy"))
+        return {name: content.decode() for name, content in members}
+
+
+def parse_npz(file: BinaryIO, name: str, limit: int | None = None) -> dict[str, NDArray[Any]]:
+    """The arrays of an npz that is open. Raises as `read_npz` does.
+
+    Args:
+        name: what errors call the file.
+        limit: bytes that its arrays may take, unpacked, all in all; by default as many as it says.
+    """
+    with reading(name, "npz"):
+        members = _members(file, is_wanted=lambda name: name.endswith(".npy"), limit=limit)
+        return {unquote(name.removesuffix(".npy")): _array(content) for name, content in members}
+
+
+@contextmanager
+def reading(name: str, kind: str) -> Iterator[None]:
+    """Turn whatever fails while the bytes of the file `name` are parsed into a BrokenFileError.
+
+    Parsers do not promise which errors damaged or hostile bytes raise, so none is left out.
+    """
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        raise BrokenFileError(
+            f"{name} is not a whole {kind} file ({reason});"
+            " restore it from a copy or start again elsewhere"
+        ) from error
 
 
 def _member(name: str) -> str:
     return quote(name, safe="") + ".npy"
 
 
-def _members(path: str | os.PathLike[str]) -> Iterable[tuple[str, bytes]]:
-    with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            yield name, archive.read(name)  # whole, so that its checksum is compared first
+def _members(
+    file: BinaryIO, is_wanted: Callable[[str], bool], limit: int | None = None
+) -> Iterator[tuple[str, bytes]]:
+    with zipfile.ZipFile(file) as archive:
+        names = archive.namelist()
+        if len(set(names)) < len(names):
+            raise ValueError("a name is given twice")
+        wanted = [info for info in archive.infolist() if is_wanted(info.filename)]
+        if limit is not None and sum(info.file_size for info in wanted) > limit:
+            raise ValueError(f"unpacked it is larger than {limit} bytes")
+        for info in wanted:
+            with archive.open(info) as member:
+                # Whole, so that its checksum is compared first, and no more than it says it is.
+                yield info.filename, member.read(info.file_size)
 
 
-@contextmanager
-def _reading(path: str | os.PathLike[str], kind: str) -> Iterator[None]:
-    try:
-        yield
-    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, RuntimeError) as error:
-        raise BrokenFileError(
-            f"{path} is not a whole {kind} file ({error});"
-            " restore it from a copy or start again elsewhere"
-        ) from error
+def _array(content: bytes) -> NDArray[Any]:
+    """The array of an npy whose header is held to the bytes that follow before room is made."""
+    file = io.BytesIO(content)
+    if np.lib.format.read_magic(file) == (1, 0):
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    else:
+        shape, _, dtype = np.lib.format.read_array_header_2_0(file)
+    if not dtype.hasobject and math.prod(shape) * dtype.itemsize != len(content) - file.tell():
+        raise ValueError(f"{len(content) - file.tell()} bytes are no array {shape} of {dtype}")
+    file.seek(0)
+    array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    return array
