@@ -55,6 +55,7 @@ def fit(
     start: Checkpoint | None = None,
     keep: Collection[int] = (),
     per_example: bool = False,
+    captured: bool | None = None,
     progress: bool | None = None,
     label: str = "",
 ) -> Iterator[Record]:
@@ -90,6 +91,8 @@ def fit(
         keep: epochs whose checkpoint is kept beside the latest, as `epoch-<n>`.
         per_example: have `run` keep every epoch's predictions and margins (`arrays.npz`); its
             "epoch" says which epoch each row is of.
+        captured: take each step by `md.capture`; by default where every module is the library's
+            own. Pass True for modules of your own whose forward does the same at every step.
         progress: show a bar; by default where standard error is a terminal.
         label: what the bar is called, and errors.
 
@@ -124,7 +127,7 @@ def fit(
         rng = restore(checkpoint, model, optimizer, average)
         first = checkpoint.epoch + 1
     examples = _Examples(run, first - 1) if run and per_example else None
-    step = Step(model, optimizer, max_grad_norm)
+    step = Step(model, optimizer, max_grad_norm, captured)
     if run:
         yield from run.records()
     with tqdm(
