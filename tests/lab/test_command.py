@@ -307,6 +307,10 @@ def test_a_finished_arm_that_lost_records_is_told_with_what_to_remove(run, tmp_p
 def test_a_device_that_does_not_work_here_is_told_before_anything_is_made(
     run, tmp_path, monkeypatch
 ):
+    device = importlib.import_module("minidecay.devices.emulated").DEVICE
+    monkeypatch.setattr(device, "_module", device._load)  # no kernel is loaded yet
+    monkeypatch.setattr("minidecay.cuda.launching._loaded", {})
+    monkeypatch.setenv("MINIDECAY_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("CXX", "no-such-compiler")
     monkeypatch.setenv("PATH", "")
     out = tmp_path / "out"
