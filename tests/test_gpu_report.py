@@ -12,9 +12,11 @@ import stand_in
 from benchmarks import table
 from benchmarks.gpu import __main__ as gpu
 from benchmarks.gpu import report, supervise
+from benchmarks.gpu.__main__ import verified
 from benchmarks.gpu.cards import QUERIED, clocks_seen, describe_card
 from benchmarks.gpu.options import parser
 from benchmarks.gpu.roofline import least_seconds, picture
+from minidecay.cuda import hardware
 
 ROOT = Path(__file__).parents[1]
 
@@ -172,6 +174,22 @@ def test_all_of_it_over_the_stand_in(tmp_path, compiled):
         assert (out / name).stat().st_size > 0
     assert "no proof of hardware" in done.stdout
     assert "05_register_2d" in done.stdout
+    assert not (out / "hardware.toml").exists()
+
+
+@pytest.mark.parametrize("cupy", ["14.2.0", "14.2.0 (stand-in)"])
+def test_a_real_card_is_remembered_for_the_kernels_that_it_ran_rightly(tmp_path, cupy):
+    about = {"date": "2026-01-02T03:04:05+00:00", "commit": "abc"}
+    ran = {"fused/sgd": True, "matmul/01_naive": False}
+    report = {"card": {"name": "A Card", "cupy": cupy}, "environment": about, "kernels": ran}
+    path = tmp_path / "hardware.toml"
+    verified(report, path)
+    if "stand-in" in cupy:
+        assert not path.exists()
+    else:
+        (known,) = hardware.runs("fused/sgd", path)
+        assert (known.card, known.commit) == ("A Card", "abc")
+        assert hardware.runs("matmul/01_naive", path) == []
 
 
 @pytest.mark.parametrize("no_gpu", [False, True])

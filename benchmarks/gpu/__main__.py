@@ -19,6 +19,7 @@ from benchmarks.gpu import supervise
 from benchmarks.gpu.cards import clocks_logged, clocks_seen, describe_card
 from benchmarks.gpu.options import parser
 from benchmarks.gpu.roofline import picture
+from minidecay.cuda import hardware
 from minidecay.files import plain, write_json
 from minidecay.training import environment
 
@@ -61,6 +62,15 @@ def what_is_missing(tests: bool) -> list[str]:
         mend = "pip install pytest, or --no-tests"
         return [f"pytest is not installed, which tests the kernels first: {mend}"]
     return []
+
+
+def verified(report: Mapping[str, Any], path: Path) -> None:
+    """Write which kernels the card ran rightly, the record that stands in kernels/hardware.toml."""
+    card, about = report["card"], report["environment"]
+    right = [name for name, passed in report["kernels"].items() if passed]
+    if right and "stand-in" not in card["cupy"]:  # that one is no proof of hardware
+        commit = about["commit"] or "unknown"
+        hardware.record(card["name"], right, date=about["date"], commit=commit, path=path)
 
 
 class Command:
@@ -128,10 +138,8 @@ class Command:
         done = testing.run_tests(paths, folder / "tests", output, seconds, bar.hear)
         bar.close()
         self.report |= {"tests": testing.summary(done), "kernels": testing.kernels(done)}
-        # THE ONE PLACE where minidecay/cuda/hardware.py, the record of which kernels a card has
-        # run, is to be told: self.report["kernels"] is a file's name -> right on all its cases?
-        # Not of the stand-in for CuPy, whose name says so.
         self.write()
+        verified(self.report, self.out / "hardware.toml")
 
     def time(self, folder: Path) -> None:
         """What the plan says, as far as the time goes."""
