@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping
 
-__all__ = ["chosen", "use_kernels"]
+__all__ = ["chosen", "is_chosen", "use_kernels"]
 
 VENDOR = "vendor"  # the array library's own matmul, to compare with
-_chosen = {"matmul": "05_register_2d", "conv2d": "03_implicit_gemm"}
+_DEFAULTS = {"matmul": "05_register_2d", "conv2d": "03_implicit_gemm"}
+_chosen: dict[str, str] = {}  # by the user, who then gets that rung for every product
 
 
 class use_kernels:  # noqa: N801 (reads as a function; as a context manager it takes back)
     """Choose the kernels that the devices `emulated` and `cuda` run.
 
-    For all that follows, or, as a context manager, for what stands within it:
+    For all that follows, or, as a context manager, for what stands within it. Every product then
+    runs on the rung; without a choice, small and long ones have kernels of their own:
 
         md.use_kernels(matmul="05_register_2d", conv2d="01_direct")
         with md.use_kernels(matmul="01_naive"):
@@ -30,8 +32,8 @@ class use_kernels:  # noqa: N801 (reads as a function; as a context manager it t
         from minidecay.cuda.source import names
 
         for ladder, rung in rungs.items():
-            if ladder not in _chosen:
-                known = ", ".join(_chosen)
+            if ladder not in _DEFAULTS:
+                known = ", ".join(_DEFAULTS)
                 raise ValueError(f"use_kernels: no ladder {ladder!r}; there are {known}")
             files = [name.partition("/")[2] for name in names() if name.startswith(f"{ladder}/")]
             files += [VENDOR] * (ladder == "matmul")
@@ -42,13 +44,19 @@ class use_kernels:  # noqa: N801 (reads as a function; as a context manager it t
         _chosen.update(rungs)
 
     def __enter__(self) -> Mapping[str, str]:
-        return dict(_chosen)
+        return _DEFAULTS | _chosen
 
     def __exit__(self, *exception: object) -> None:
+        _chosen.clear()
         _chosen.update(self._before)
+
+
+def is_chosen(ladder: str) -> bool:
+    """Has the user chosen a rung? Then no product of it goes to another kernel."""
+    return ladder in _chosen
 
 
 def chosen(ladder: str) -> str:
     """The file that stands for a ladder now, "matmul/05_register_2d"; or "vendor"."""
-    rung = _chosen[ladder]
+    rung = _chosen.get(ladder, _DEFAULTS[ladder])
     return rung if rung == VENDOR else f"{ladder}/{rung}"

@@ -181,6 +181,19 @@ def test_matmul_in_all_its_forms(launched):
     np.testing.assert_allclose(launched.to_numpy(view), launched.to_numpy(out))
 
 
+def test_a_long_sum_with_few_results_is_split(launched):
+    tail = {"bias": normal(5), "residual": normal(3, 5), "activation": "relu"}
+    turned = {"transpose_a": True, "transpose_b": True}
+    with launches() as log:
+        agree(launched, "matmul", normal(3, 700), normal(700, 5), **tail, atol=1e-3)
+        agree(launched, "matmul", normal(700, 3), normal(5, 700), **turned, atol=1e-3)
+        agree(launched, "matmul", normal(127, 3), normal(127, 5), transpose_a=True)
+    assert [f"{each.file}: {each.kernel}" for each in log] == [
+        *("fused/split_matmul: matmul_splits", "fused/split_matmul: finish_splits") * 2,
+        "matmul/05_register_2d: matmul",
+    ]
+
+
 @pytest.mark.parametrize("rung", ["01_direct", "02_im2col", "03_implicit_gemm"])
 @pytest.mark.parametrize(("stride", "padding"), [((1, 1), (1, 1)), ((2, 1), (0, 1))])
 def test_conv2d_and_its_gradients_by_every_rung(launched, rung, stride, padding):

@@ -1,18 +1,23 @@
 """Matrix products by the chosen rung of `kernels/matmul/`.
 
-Many small products go to `fused/batched_matmul`, whose blocks are as small as they are.
+Where none was chosen, many small products go to `fused/batched_matmul`, whose blocks are as small
+as they are, and one with a long sum and few results to `fused/split_matmul`, which cuts the sum.
 """
 
 from math import prod
 
 import numpy as np
 
+from minidecay.cuda.expressions import cdiv
 from minidecay.devices.kernels.arrays import Arrays
-from minidecay.devices.ladders import VENDOR, chosen
+from minidecay.devices.kernels.base import BLOCKS
+from minidecay.devices.ladders import VENDOR, chosen, is_chosen
 from minidecay.devices.protocol import Activation, Array
 
 SMALL = 64  # rows, columns and length of a small product
 MANY = 8
+TILE = 64  # rows and columns of the tiles that most rungs have
+PART = 64  # of a long sum that is worth a split
 
 
 class Matrix(Arrays):
@@ -45,23 +50,25 @@ class Matrix(Arrays):
         stride_a, a = self._stride(a, batch)
         stride_b, b = self._stride(b, batch)
         y = self.empty(shape) if out is None or not out.flags.c_contiguous else out
-        if prod(batch) >= MANY and max(m, n, k) <= SMALL:
-            rung = "fused/batched_matmul"
-        self.launch(
-            rung,
-            "matmul",
-            a,
-            b,
-            self.dense(bias),
-            self.dense(residual),
-            y,
-            *(m, n, k, prod(batch), stride_a, stride_b),
-            TRANSPOSE_A=transpose_a,
-            TRANSPOSE_B=transpose_b,
-            BIAS=bias is not None,
-            RESIDUAL=residual is not None,
-            RELU=activation == "relu",
-        )
+        bias, residual = self.dense(bias), self.dense(residual)
+        operands = {"TRANSPOSE_A": transpose_a, "TRANSPOSE_B": transpose_b}
+        end = {
+            "BIAS": bias is not None,
+            "RESIDUAL": residual is not None,
+            "RELU": activation == "relu",
+        }
+        free = not is_chosen("matmul")
+        tiles = cdiv(m, TILE) * cdiv(n, TILE)
+        if free and prod(batch) == 1 and k >= 2 * PART and k >= PART * tiles > 0:
+            splits = min(BLOCKS // 2 // tiles, k // PART) or 1
+            file, partial = "fused/split_matmul", self.empty((splits, m, n))
+            self.launch(file, "matmul_splits", a, b, partial, *(m, n, k, splits), **operands)
+            self.launch(file, "finish_splits", partial, bias, residual, y, m, n, splits, **end)
+        else:
+            if free and prod(batch) >= MANY and max(m, n, k) <= SMALL:
+                rung = "fused/batched_matmul"
+            sizes = (m, n, k, prod(batch), stride_a, stride_b)
+            self.launch(rung, "matmul", a, b, bias, residual, y, *sizes, **operands, **end)
         if out is not None and y is not out:
             out[...] = y
             return out
