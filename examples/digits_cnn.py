@@ -102,7 +102,7 @@ def draw(records: Sequence[dict], found: Evaluation, path: Path) -> None:
     accuracy.set(title="accuracy", xlabel="epoch", ylim=(0.9, 1.005))
     for axes in (loss, accuracy):
         for decay in DECAYS:
-            axes.axvline(decay + 0.5, color="0.35", linestyle="--", linewidth=0.9)
+            axes.axvline(decay, color="0.35", linestyle="--", linewidth=0.9)
         axes.grid(color="0.9", linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
     accuracy.legend(loc="lower center", framealpha=1, edgecolor="none")

@@ -1,5 +1,7 @@
 import ctypes.util
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -93,9 +95,17 @@ def test_the_first_library_that_loads_is_used(no_nvrtc, tmp_path):
         'extern "C" const char* nvrtcGetErrorString(int) { return ""; }\n'
     )
     subprocess.run([compiler(), "-shared", "-fPIC", "-o", working, unit], check=True)
-    no_nvrtc.setattr(nvrtc.sys, "path", [str(tmp_path / "broken"), str(tmp_path / "works")])
-    assert nvrtc.version() == (13, 7)
-    assert nvrtc.find() == working
+    # In a process of its own: a library that is loaded stays, and would be found from then on.
+    code = (
+        "import sys; from minidecay.cuda import nvrtc; "
+        f"sys.path[:] = {[str(tmp_path / 'broken'), str(tmp_path / 'works')]}; "
+        "print(nvrtc.version(), nvrtc.find())"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(nvrtc.__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
+    )
+    assert done.stdout == f"(13, 7) {working}\n"
 
 
 def test_the_newest_wheel_is_tried_first_and_the_toolkit_last(no_nvrtc, tmp_path):
