@@ -10,10 +10,10 @@
 //   w, g, v  [ 0 1 2 3 | 4 5 6 7 | ... | n-2 n-1 ]     a thread takes four neighbours, the last
 //              thread 0   thread 1        the last      one what is left
 //
-// Bytes: 20 n (w, g and v read, w and v written), and 8 n for each of velocity and mean; FLOPs: 10 n
-// to 16 n, a root and a division among them. Memory limits it. The rate is read from memory: what is
-// passed as a number is baked into a captured step.
-#include "common/fours.cuh"
+// Bytes: 20 n (w, g and v read, w and v written), and 8 n for each of velocity and mean; FLOPs: 10
+// to 16 n, a root and a division among them. Memory limits it. The rate is read from memory: what
+// is passed as a number is baked into a captured step.
+#include "common/four.cuh"
 
 #ifndef CENTERED
 #define CENTERED 0  // 1: divide by the deviation from the mean gradient
@@ -23,6 +23,9 @@
 #endif
 
 constexpr int THREADS = 256;
+constexpr int EACH = 4;  // elements a thread
+static_assert(THREADS <= 1024, "a block has at most 1024 threads");
+static_assert(sizeof(Four) == EACH * sizeof(float), "a Four holds a thread's elements");
 
 //! grid    cdiv(n, THREADS * EACH)
 //! block   THREADS
@@ -31,29 +34,28 @@ rmsprop_step(float* w, const float* __restrict__ g, float* v, float* velocity, f
              const float* __restrict__ lr, float fresh, float eps, float weight_decay,
              float momentum, int n) {
   const int first = (blockIdx.x * THREADS + threadIdx.x) * EACH;
+  const Four gradient = four_at(g, first, n, aligned(g));
+  Four weight = four_at(w, first, n, aligned(w)), square = four_at(v, first, n, aligned(v));
+  Four moving = {}, middle = {};
+  if (MOMENTUM) moving = four_at(velocity, first, n, aligned(velocity));
+  if (CENTERED) middle = four_at(mean, first, n, aligned(mean));
   const float rate = lr[0];
-  float ws[EACH], gs[EACH], vs[EACH], us[EACH], means[EACH];
-  read_four(ws, w, first, n);
-  read_four(gs, g, first, n);
-  read_four(vs, v, first, n);
-  if (MOMENTUM) read_four(us, velocity, first, n);
-  if (CENTERED) read_four(means, mean, first, n);
 #pragma unroll
   for (int i = 0; i < EACH; ++i) {
-    const float slope = gs[i] + weight_decay * ws[i];
-    vs[i] += fresh * (slope * slope - vs[i]);
-    float variance = vs[i];
+    const float slope = gradient.v[i] + weight_decay * weight.v[i];
+    square.v[i] += fresh * (slope * slope - square.v[i]);
+    float variance = square.v[i];
     if (CENTERED) {
-      means[i] += fresh * (slope - means[i]);
-      variance -= means[i] * means[i];
+      middle.v[i] += fresh * (slope - middle.v[i]);
+      variance -= middle.v[i] * middle.v[i];
       if (variance < 0.f) variance = 0.f;  // rounding; a NaN passes
     }
     const float u = slope / (sqrtf(variance) + eps);
-    us[i] = MOMENTUM ? momentum * us[i] + u : u;
-    ws[i] -= rate * us[i];
+    moving.v[i] = MOMENTUM ? momentum * moving.v[i] + u : u;
+    weight.v[i] -= rate * moving.v[i];
   }
-  write_four(w, ws, first, n);
-  write_four(v, vs, first, n);
-  if (MOMENTUM) write_four(velocity, us, first, n);
-  if (CENTERED) write_four(mean, means, first, n);
+  put_four(w, first, n, weight, aligned(w));
+  put_four(v, first, n, square, aligned(v));
+  if (MOMENTUM) put_four(velocity, first, n, moving, aligned(velocity));
+  if (CENTERED) put_four(mean, first, n, middle, aligned(mean));
 }

@@ -10,29 +10,31 @@
 //
 // Bytes: 28 n (all four read, w, z and x written); FLOPs: 10 n. Memory limits it. The rate and the
 // share are read from memory: what is passed as a number is baked into a captured step.
-#include "common/fours.cuh"
+#include "common/four.cuh"
 
 constexpr int THREADS = 256;
+constexpr int EACH = 4;  // elements a thread
+static_assert(THREADS <= 1024, "a block has at most 1024 threads");
+static_assert(sizeof(Four) == EACH * sizeof(float), "a Four holds a thread's elements");
 
 //! grid    cdiv(n, THREADS * EACH)
 //! block   THREADS
 extern "C" __global__ void __launch_bounds__(THREADS)
 schedule_free_step(float* w, const float* __restrict__ g, float* z, float* x,
-                   const float* __restrict__ lr_share, float momentum, float weight_decay, int n) {
+                   const float* __restrict__ lr, const float* __restrict__ share,
+                   float momentum, float weight_decay, int n) {
   const int first = (blockIdx.x * THREADS + threadIdx.x) * EACH;
-  const float rate = lr_share[0], share = lr_share[1];
-  float ws[EACH], gs[EACH], zs[EACH], xs[EACH];
-  read_four(ws, w, first, n);
-  read_four(gs, g, first, n);
-  read_four(zs, z, first, n);
-  read_four(xs, x, first, n);
+  const Four gradient = four_at(g, first, n, aligned(g));
+  Four weight = four_at(w, first, n, aligned(w)), stepped = four_at(z, first, n, aligned(z));
+  Four average = four_at(x, first, n, aligned(x));
+  const float rate = lr[0], part = share[0];
 #pragma unroll
   for (int i = 0; i < EACH; ++i) {
-    zs[i] -= rate * (gs[i] + weight_decay * ws[i]);
-    xs[i] += share * (zs[i] - xs[i]);
-    ws[i] = zs[i] + momentum * (xs[i] - zs[i]);
+    stepped.v[i] -= rate * (gradient.v[i] + weight_decay * weight.v[i]);
+    average.v[i] += part * (stepped.v[i] - average.v[i]);
+    weight.v[i] = stepped.v[i] + momentum * (average.v[i] - stepped.v[i]);
   }
-  write_four(w, ws, first, n);
-  write_four(z, zs, first, n);
-  write_four(x, xs, first, n);
+  put_four(w, first, n, weight, aligned(w));
+  put_four(z, first, n, stepped, aligned(z));
+  put_four(x, first, n, average, aligned(x));
 }

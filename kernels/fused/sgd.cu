@@ -31,9 +31,8 @@ extern "C" __global__ void __launch_bounds__(THREADS)
 sgd_step(float* w, const float* __restrict__ g, float* v, const float* __restrict__ lr,
          float momentum, float weight_decay, int n) {
   const int first = (blockIdx.x * THREADS + threadIdx.x) * EACH;
-  const bool whole = aligned(w) && aligned(g) && aligned(v);
-  const Four gradient = four_at(g, first, n, whole);
-  Four weight = four_at(w, first, n, whole), velocity = four_at(v, first, n, whole);
+  const Four gradient = four_at(g, first, n, aligned(g));
+  Four weight = four_at(w, first, n, aligned(w)), velocity = four_at(v, first, n, aligned(v));
   const float rate = lr[0];
 #pragma unroll
   for (int i = 0; i < EACH; ++i) {
@@ -42,6 +41,6 @@ sgd_step(float* w, const float* __restrict__ g, float* v, const float* __restric
     velocity.v[i] = momentum * velocity.v[i] + step;
     weight.v[i] -= rate * (NESTEROV ? step + momentum * velocity.v[i] : velocity.v[i]);
   }
-  put_four(w, first, n, weight, whole);
-  put_four(v, first, n, velocity, whole);
+  put_four(w, first, n, weight, aligned(w));
+  put_four(v, first, n, velocity, aligned(v));
 }

@@ -45,6 +45,13 @@ class Optimizer(Scheduled):
         ValueError: a setting is out of range or unknown; there are no parameters, or they are of
             two dtypes or devices, one comes twice or does not require a gradient.
         TypeError: a setting is no number (nor callable), or a parameter no tensor.
+
+    >>> import minidecay as md
+    >>> model = md.nn.Linear(2, 1)
+    >>> groups = [{"params": model.weight}, {"params": model.bias, "lr": 0.5}]
+    >>> optimizer = md.optim.SGD(groups, md.optim.Cosine(0.2, 10), steps_per_epoch=5)
+    >>> optimizer.settings(0)["lr"], optimizer.settings(1)["lr"]
+    (0.2, 0.5)
     """
 
     averages: ClassVar[bool] = False  # does `eval` put other weights in place?

@@ -30,11 +30,11 @@ def _case(rng: np.random.Generator, n: int, decoupled: int, amsgrad: int) -> Cas
     kept = w * (1 - _RATE * _DECAY) if decoupled else w
     moved = kept - _RATE * _C1 * mean / (_C2 * np.sqrt(top) + _EPS)
     expected = {"w": moved, "m": mean, "v": square, "g": g}
-    now = np.array([_RATE, _C1, _C2], np.float32)
+    now = (np.full(1, number, np.float32) for number in (_RATE, _C1, _C2))
     return Case(
         "adam_step",
         f"{n} parameters" + ", decoupled" * decoupled + ", amsgrad" * amsgrad,
-        (w, g, m, v, largest if amsgrad else None, now, _NEW1, _NEW2, _EPS, _DECAY, n),
+        (w, g, m, v, largest if amsgrad else None, *now, _NEW1, _NEW2, _EPS, _DECAY, n),
         expected | ({"largest": top} if amsgrad else {}),
         {name: 1 for name, on in (("DECOUPLED", decoupled), ("AMSGRAD", amsgrad)) if on},
     )

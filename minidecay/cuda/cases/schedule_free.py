@@ -17,9 +17,10 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         w, g, z, x = rng.standard_normal((4, n), dtype=np.float32)
         moved = z - _RATE * (g.astype(np.float64) + _DECAY * w)
         average = x + _SHARE * (moved - x)
+        now = (np.full(1, number, np.float32) for number in (_RATE, _SHARE))
         yield Case(
             "schedule_free_step",
             f"{n} parameters",
-            (w, g, z, x, np.array([_RATE, _SHARE], np.float32), _MOMENTUM, _DECAY, n),
+            (w, g, z, x, *now, _MOMENTUM, _DECAY, n),
             {"w": moved + _MOMENTUM * (average - moved), "z": moved, "x": average, "g": g},
         )

@@ -55,10 +55,22 @@ class Update(Arrays):
         step: int,
     ) -> None:
         beta1, beta2 = betas
-        now = self._now(lr, 1 / (1 - beta1**step), 1 / math.sqrt(1 - beta2**step))
-        settings = (1 - beta1, 1 - beta2, eps, weight_decay, w.size)
         self.launch(
-            *("fused/adam", "adam_step", w, g, m, v, largest, now, *settings),
+            "fused/adam",
+            "adam_step",
+            w,
+            g,
+            m,
+            v,
+            largest,
+            self.numbers.array("lr", lr, np.float32),
+            self.numbers.array("adam's c1", 1 / (1 - beta1**step), np.float32),
+            self.numbers.array("adam's c2", 1 / math.sqrt(1 - beta2**step), np.float32),
+            1 - beta1,
+            1 - beta2,
+            eps,
+            weight_decay,
+            w.size,
             DECOUPLED=decoupled,
             AMSGRAD=largest is not None,
         )
@@ -77,9 +89,20 @@ class Update(Arrays):
         weight_decay: float,
         momentum: float,
     ) -> None:
-        settings = (1 - alpha, eps, weight_decay, momentum, w.size)
         self.launch(
-            *("fused/rmsprop", "rmsprop_step", w, g, v, velocity, mean, self._now(lr), *settings),
+            "fused/rmsprop",
+            "rmsprop_step",
+            w,
+            g,
+            v,
+            velocity,
+            mean,
+            self.numbers.array("lr", lr, np.float32),
+            1 - alpha,
+            eps,
+            weight_decay,
+            momentum,
+            w.size,
             CENTERED=mean is not None,
             MOMENTUM=velocity is not None,
         )
@@ -96,12 +119,19 @@ class Update(Arrays):
         weight_decay: float,
         share: float,
     ) -> None:
-        settings = (self._now(lr, share), momentum, weight_decay, w.size)
-        self.launch("fused/schedule_free", "schedule_free_step", w, g, z, x, *settings)
-
-    def _now(self, *numbers: float) -> Array:
-        """What this step alone goes by, where a kernel reads it."""
-        return self.xp.asarray(numbers, np.float32)
+        self.launch(
+            "fused/schedule_free",
+            "schedule_free_step",
+            w,
+            g,
+            z,
+            x,
+            self.numbers.array("lr", lr, np.float32),
+            self.numbers.array("schedule-free share", share, np.float32),
+            momentum,
+            weight_decay,
+            w.size,
+        )
 
     def dropout(self, x: Array, p: float, key: tuple[int, int], counter: int) -> Array:
         x = self.dense(x)

@@ -18,6 +18,9 @@ class Schedule(Value, ABC):
     A kind is a frozen dataclass whose numbers are checked as `Value` says. `epochs` is the
     duration: the rate stays as it is from there on. It is inf where a schedule has no end of its
     own.
+
+    >>> Constant(0.1).epochs, Constant(0.1).then(Constant(0.01), at=5)(7)
+    (inf, 0.01)
     """
 
     epochs: float
@@ -61,7 +64,12 @@ class Schedule(Value, ABC):
         return Then(self, second, self.epochs if at is None else at)
 
     def clip(self, low: float, high: float) -> "Schedule":
-        """This schedule with its rate kept between `low` and `high`."""
+        """This schedule with its rate kept between `low` and `high`.
+
+        >>> from minidecay.optim.schedules import Ramp
+        >>> Ramp(0, 1, epochs=10).clip(0.2, 0.7)(9)
+        0.7
+        """
         return Clipped(self, low, high)
 
     def __add__(self, other: "Schedule | float") -> "Schedule":
@@ -162,6 +170,9 @@ class Combined(Schedule):
     """What `left + right`, `-`, `*` and `left / number` make.
 
     `right` may be a number too, and in a difference so may `left`: 1 - schedule.
+
+    >>> (1 - 0.5 * Constant(0.5) / 5)(3)
+    0.95
     """
 
     left: Schedule | float
