@@ -1,116 +1,13 @@
-"""The one list of what is timed: the same work by minidecay and by torch, from the same numbers.
+"""The one list of what is timed: `CASES` on a CPU and a GPU, `PRIMITIVES` on a GPU.
 
-To add a case, add an entry to `CASES`; table, pytest and tests all read it.
+To add a case, add an entry; tables, pytest and tests all read it. `case.py` says what a case is,
+`primitive.py` what a primitive.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import cycle
-from typing import Any, Literal
-
-import numpy as np
-
 import minidecay as md
-
-Arrays = Mapping[str, np.ndarray]
-Batch = tuple[np.ndarray, np.ndarray]  # images or features (N, ...), labels (N,)
-Shape = tuple[int, ...]
-Step = Callable[[], Any]
-
-MOMENTUM, WEIGHT_DECAY = 0.9, 5e-4
-CLASSES = 10
-BATCHES = 4  # taken in turn
-
-
-@dataclass(frozen=True)
-class Case:
-    """The same work by two libraries.
-
-    `ours` and `theirs` each set it up afresh and return a step: a function that does the work once
-    and returns what the two must agree on, a training step its loss (a float), an operation its
-    output and gradients (arrays, in our layouts). `theirs` raises ImportError without torch.
-    """
-
-    name: str
-    kind: Literal["step", "operation"]
-    ours: Callable[[], Step]
-    theirs: Callable[[], Step]
-
-
-def training_step(
-    name: str, shape: Shape, lr: float, model: Callable[[np.random.Generator], md.nn.Sequential]
-) -> Case:
-    """Forward, loss, backward and SGD on NumPy batches of `shape`, for the network `model(rng)`."""
-
-    def made() -> tuple[md.nn.Sequential, Iterator[Batch]]:
-        rng = md.random.stream(0, "batches")
-        batches = [
-            (rng.standard_normal(shape, np.float32), rng.integers(CLASSES, size=shape[0]))
-            for _ in range(BATCHES)
-        ]
-        return model(md.random.stream(0, "init")), cycle(batches)
-
-    def ours() -> Step:
-        network, batches = made()
-        optimizer = md.optim.SGD(network.parameters(), lr, MOMENTUM, WEIGHT_DECAY)
-
-        def step() -> float:
-            x, labels = next(batches)
-            optimizer.zero_grad()
-            loss = md.functions.cross_entropy(network(md.from_numpy(x)), labels)
-            loss.backward()
-            optimizer.step()
-            return float(loss)
-
-        return step
-
-    def theirs() -> Step:
-        from benchmarks import torch_side
-
-        network, batches = made()
-        return torch_side.training_step(network, batches, lr, MOMENTUM, WEIGHT_DECAY)
-
-    return Case(name, "step", ours, theirs)
-
-
-def operation(
-    name: str,
-    shapes: Mapping[str, Shape],
-    function: Callable[..., md.Tensor],
-    in_torch: Callable[..., Any],
-) -> Case:
-    """`function(x, ...)` and the gradients of its inputs; `in_torch(torch, x, ...)` is its twin.
-
-    Inputs come in the order of `shapes`. Torch gets them in its layouts: a 4-dimensional "w" is a
-    convolution's weights, any other 4-dimensional input is images.
-    """
-
-    def made() -> tuple[Arrays, np.ndarray]:
-        rng = md.random.stream(0, name)
-        arrays = {key: rng.standard_normal(shape, np.float32) for key, shape in shapes.items()}
-        y = function(*map(md.tensor, arrays.values()))
-        return arrays, rng.standard_normal(y.shape, np.float32)
-
-    def ours() -> Step:
-        arrays, gy = made()
-        leaves = [md.tensor(array, requires_grad=True) for array in arrays.values()]
-        gradient = md.tensor(gy)
-
-        def step() -> Sequence[np.ndarray]:
-            for leaf in leaves:
-                leaf.grad = None
-            y = function(*leaves)
-            y.backward(gradient)
-            return [y.numpy(), *(leaf.grad.numpy() for leaf in leaves if leaf.grad is not None)]
-
-        return step
-
-    def theirs() -> Step:
-        from benchmarks import torch_side
-
-        return torch_side.operation(in_torch, *made())
-
-    return Case(name, "operation", ours, theirs)
+from benchmarks import fused
+from benchmarks.case import Case, operation, training_step
+from benchmarks.primitive import MATMULS, convolution, matmul
 
 
 def mlp(*widths: int, batch: int, batch_norm: bool = False) -> Case:
@@ -161,4 +58,69 @@ CASES = (
             x, None, None, gamma, beta, training=True
         ),
     ),
+)
+
+LARGE = MATMULS[2:]  # the first two rungs take too long for the largest
+TUNED = MATMULS[4:]
+
+# In the order in which a GPU's time is spent on them.
+PRIMITIVES = (
+    matmul(1024, 1024, 1024),
+    matmul(2048, 2048, 2048),
+    convolution("y", (128, 32, 32, 64), 64),
+    convolution("gx", (128, 32, 32, 64), 64),
+    convolution("gw", (128, 32, 32, 64), 64),
+    fused.batch_norm((128, 32, 32, 64)),
+    fused.batch_norm_gradient((128, 32, 32, 64)),
+    fused.cross_entropy_both(16384, 1000),
+    fused.sgd(16_000_000),
+    fused.add(32_000_000),
+    matmul(4096, 4096, 4096, rungs=LARGE),
+    matmul(512, 512, 512),
+    convolution("y", (128, 32, 32, 3), 16),
+    convolution("gw", (128, 32, 32, 3), 16),
+    *(convolution(each, (128, 16, 16, 128), 128) for each in ("y", "gx", "gw")),
+    *(convolution(each, (128, 8, 8, 256), 256) for each in ("y", "gx", "gw")),
+    fused.batch_norm((128, 32, 32, 64), residual=True),
+    fused.bias_relu(65536, 256),
+    fused.column_sums(65536, 256),
+    fused.cross_entropy(16384, 1000),
+    fused.max_pool((128, 32, 32, 64)),
+    fused.max_pool_gradient((128, 32, 32, 64)),
+    fused.dropout(32_000_000),
+    matmul(64, 64, 64, rungs=(), batch=2048),
+    matmul(1024, 1024, 1024, "nt", TUNED),
+    matmul(1024, 1024, 1024, "tn", TUNED),
+    matmul(1024, 1024, 1024, "tt", TUNED),
+    matmul(128, 256, 3072),  # the demo's large MLP: forward, input and weight gradient
+    matmul(128, 3072, 256, "nt", TUNED),
+    matmul(3072, 256, 128, "tn", TUNED),
+    *(convolution(each, (128, 32, 32, 64), 128, stride=2) for each in ("y", "gx", "gw")),
+    *(convolution(each, (128, 32, 32, 64), 128, size=1, stride=2) for each in ("y", "gx", "gw")),
+    *(convolution(each, (64, 16, 16, 16), 32) for each in ("y", "gx", "gw")),
+    *(convolution(each, (64, 8, 8, 32), 64) for each in ("y", "gx", "gw")),
+    matmul(2048, 2047, 2049, rungs=TUNED),  # no size a multiple of four
+)
+
+# All of the code above in seconds: for a first contact with a card, and for the tests.
+SMOKE_CASES = (
+    mlp(12, 16, 10, batch=8, batch_norm=True),
+    cnn(4, 8, size=8, batch=4),
+)
+SMOKE_PRIMITIVES = (
+    matmul(33, 18, 17, rungs=("01_naive", "05_register_2d")),
+    matmul(20, 12, 9, "tn", rungs=("05_register_2d",)),
+    matmul(7, 6, 5, "nt", rungs=(), batch=9),
+    *(convolution(each, (2, 7, 6, 3), 5, stride=2) for each in ("y", "gx", "gw")),
+    fused.add(1003),
+    fused.column_sums(70, 5),
+    fused.bias_relu(9, 33),
+    fused.batch_norm((2, 3, 4, 5), residual=True),
+    fused.batch_norm_gradient((2, 3, 4, 5)),
+    fused.cross_entropy(9, 10),
+    fused.cross_entropy_both(9, 10),
+    fused.max_pool((2, 6, 6, 3)),
+    fused.max_pool_gradient((2, 6, 6, 3)),
+    fused.dropout(1003),
+    fused.sgd(1003),
 )

@@ -12,9 +12,9 @@ from typing import Any
 
 from benchmarks.cases import CASES
 from benchmarks.measure import CHECKED_STEPS, TOLERANCE
-from minidecay.lab.tables import table
+from minidecay.files import plain, write_json
 from minidecay.lab.workers import ONE_THREAD
-from minidecay.training.files import plain, write_json
+from minidecay.tables import table
 
 ROOT = Path(__file__).resolve().parents[1]
 KINDS = {"step": "training step", "operation": "operation, with its gradients"}

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.cases import CASES, Case, Step
+from benchmarks.case import Case, Step
+from benchmarks.cases import CASES
 from minidecay.lab.workers import cores
 from minidecay.training import environment
 

@@ -14,7 +14,8 @@ threadpoolctl = pytest.importorskip(
     "threadpoolctl", reason='needs threadpoolctl: pip install -e ".[bench]"'
 )
 
-from benchmarks.cases import CASES, Case  # noqa: E402
+from benchmarks.case import Case  # noqa: E402
+from benchmarks.cases import CASES  # noqa: E402
 from benchmarks.measure import blas_in_use, compare, cpu_model, use_torch  # noqa: E402
 
 

@@ -1,17 +1,21 @@
-"""The other side: torch eager as one writes it for a CPU, channels_last and with the fused SGD.
+"""The other side: torch eager as one writes it, channels_last and with the fused SGD.
 
 Needs torch; `cases.py` imports this only when a case is to be held against it.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import cycle
 from typing import Any
 
 import numpy as np
 import torch
 
 import minidecay as md
-from benchmarks.cases import Arrays, Batch, Step
+from benchmarks.case import Arrays, Batch, Step
+from benchmarks.primitive import Call, Primitive
 
+GPU = "cuda"
 IMAGES, WEIGHTS = (0, 3, 1, 2), (3, 2, 0, 1)  # NHWC to NCHW, HWIO to OIHW
 
 
@@ -47,6 +51,72 @@ def training_step(
     return step
 
 
+def gpu_training_step(
+    model: md.nn.Sequential,
+    batches: Sequence[Batch],
+    lr: float,
+    momentum: float,
+    weight_decay: float,
+    compiled: bool = False,
+) -> Step:
+    """The same on batches in the GPU's memory; the loss stays there. `compiled`: torch.compile."""
+    network = twin(model).to(GPU)
+    optimizer = sgd(network.parameters(), lr, momentum, weight_decay)
+    placed = cycle([[on_gpu(images), on_gpu(labels)] for images, labels in batches])
+
+    def loss_of(x: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.cross_entropy(network(x), labels)
+
+    forward = torch.compile(loss_of) if compiled else loss_of
+
+    def step() -> torch.Tensor:
+        x, labels = next(placed)
+        optimizer.zero_grad(set_to_none=True)
+        loss = forward(x, labels)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        return loss.detach()
+
+    return step
+
+
+def views(arrays: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """CuPy's arrays as tensors in the same memory; only a convolution's weights are a copy.
+
+    Images in NHWC are torch's channels_last as they lie; weights torch wants in an order of its
+    own.
+    """
+    tensors = {}
+    for name, array in arrays.items():
+        tensor = torch.utils.dlpack.from_dlpack(array).permute(_order(name, array.ndim))
+        is_weights = name == "w" and array.ndim == 4
+        tensors[name] = (
+            tensor.contiguous(memory_format=torch.channels_last) if is_weights else tensor
+        )
+    return tensors
+
+
+def on_gpu(array: np.ndarray) -> torch.Tensor:
+    """A copy; images come in channels_last."""
+    tensor = torch.from_numpy(array)
+    return (tensor.permute(IMAGES) if tensor.ndim == 4 else tensor).to(GPU)
+
+
+@contextmanager
+def precision(name: str) -> Iterator[None]:
+    """Within it torch's products and convolutions are "fp32", or may be "tf32".
+
+    Left alone, torch computes convolutions in TF32 and products in float32.
+    """
+    products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = products.allow_tf32, convolutions.allow_tf32
+    products.allow_tf32 = convolutions.allow_tf32 = name == "tf32"
+    try:
+        yield
+    finally:
+        products.allow_tf32, convolutions.allow_tf32 = before
+
+
 def operation(function: Callable[..., Any], arrays: Arrays, gy: np.ndarray) -> Step:
     """`function(torch, ...)` and its gradients, the results seen in our layouts."""
     orders = [_order(name, array.ndim) for name, array in arrays.items()]
@@ -66,6 +136,24 @@ def operation(function: Callable[..., Any], arrays: Arrays, gy: np.ndarray) -> S
         return [result.permute(order) for result, order in zip(results, back, strict=True)]
 
     return step
+
+
+def primitive(case: Primitive, drawn: Arrays) -> Call:
+    """A primitive's call on tensors of these values, its outputs seen in our layouts."""
+    tensors = {name: _to_torch(x, _order(name, x.ndim)) for name, x in drawn.items()}
+    return seen_as_ours(case, case.theirs(torch, **tensors))
+
+
+def seen_as_ours(case: Primitive, call: Call) -> Call:
+    """The same call, its outputs permuted into our layouts."""
+
+    def seen() -> list[torch.Tensor]:
+        return [
+            y.detach().permute(np.argsort(_order(name, y.ndim)).tolist())
+            for name, y in zip(case.outputs, call(), strict=False)  # they may be fewer
+        ]
+
+    return seen
 
 
 def twin(model: md.nn.Sequential) -> torch.nn.Sequential:

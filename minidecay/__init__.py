@@ -16,26 +16,44 @@ from minidecay import functions
 from minidecay.autograd import Tensor, from_numpy, no_grad, tensor
 from minidecay.devices.ladders import use_kernels
 from minidecay.functions import *  # noqa: F403
+from minidecay.plan import capture
 from minidecay.testing import gradcheck
 
 if TYPE_CHECKING:
-    from minidecay import data, models, nn, optim, plots, random, training
+    from minidecay import data, exchange, look, models, nn, optim, plots, random, training
+    from minidecay.exchange import from_dlpack, from_torch, load, save, to_torch
+    from minidecay.look import draw, profile, summary
 
 # Loaded when first looked at, to be quick at the start.
-_LAZY = ("data", "models", "nn", "optim", "plots", "random", "training")
+_LAZY = ("data", "exchange", "look", "models", "nn", "optim", "plots", "random", "training")
+_LAZY_NAMES = {
+    **dict.fromkeys(("from_dlpack", "from_torch", "load", "save", "to_torch"), "exchange"),
+    **dict.fromkeys(("draw", "profile", "summary"), "look"),
+}
 
 __all__ = [
     "Tensor",
+    "capture",
     "data",
+    "draw",
+    "exchange",
+    "from_dlpack",
     "from_numpy",
+    "from_torch",
     "gradcheck",
+    "load",
+    "look",
     "models",
     "nn",
     "no_grad",
     "optim",
     "plots",
+    "profile",
     "random",
+    "save",
+    "summary",
     "tensor",
+    "to_torch",
     "training",
     "use_kernels",
     *functions.__all__,
@@ -45,4 +63,6 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return import_module(f"minidecay.{name}")
+    if name in _LAZY_NAMES:
+        return getattr(import_module(f"minidecay.{_LAZY_NAMES[name]}"), name)
     raise AttributeError(f"module 'minidecay' has no attribute {name!r}")

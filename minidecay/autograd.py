@@ -1,7 +1,7 @@
 """The engine: tensors, and `apply`, which runs an operation on them and records it.
 
-What is recorded, and how `backward` walks through it, stands in `graph.py`; what `x + y` and
-`x.sum()` mean, in `operators.py`.
+How `backward` walks through what is recorded stands in `graph.py`, what `x + y` means in
+`operators.py`, and `x.sum()` in `methods.py`.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,16 +9,18 @@ from typing import Any
 
 import numpy as np
 
+from minidecay import recording
 from minidecay.devices import Device
 from minidecay.devices import device as find_device
 from minidecay.devices.protocol import Array
 from minidecay.graph import Node, Version, is_recording, no_grad, walk
-from minidecay.operators import Operators, TensorLike, plain_index
-from minidecay.ops.base import Op
+from minidecay.methods import Methods
+from minidecay.operators import TensorLike, plain_index
+from minidecay.ops.base import Op, shape_of
+from minidecay.printing import printed
+from minidecay.values import agree, beside, check_operands, comparable, real_array
 
 __all__ = ["Tensor", "TensorLike", "apply", "from_numpy", "no_grad", "tensor"]
-
-_NUMPY = (np.ndarray, np.generic)
 
 
 def apply(op: Op, *operands: "Tensor | np.ndarray | int | float | None") -> "Tensor":
@@ -26,12 +28,14 @@ def apply(op: Op, *operands: "Tensor | np.ndarray | int | float | None") -> "Ten
 
     Raises:
         ValueError: the operands lie on two devices, or their shapes do not fit.
-        TypeError: their dtypes differ, or are integers where the operation wants floats.
+        TypeError: one is of another kind, or their dtypes differ or do not suit the operation.
     """
     tensors = [x for x in operands if isinstance(x, Tensor)]
     if len(tensors) < len(operands) or not tensors:
-        operands, tensors = _adopt(op, operands, tensors)
-    device = _agree(op, tensors)
+        operands, tensors = _adopt(op, operands)
+    device = agree(op, tensors)
+    if (record := recording.current()) is not None:
+        record.used(tensors)
     arrays = [x.data if isinstance(x, Tensor) else x for x in operands]
     needs = [isinstance(x, Tensor) and x._requires_grad for x in operands]
     op.device, op.needs = device, needs
@@ -44,13 +48,14 @@ def apply(op: Op, *operands: "Tensor | np.ndarray | int | float | None") -> "Ten
         saved = {id(value) for value in op.saved}
         read = [t._version for t in (*tensors, out) if id(t.data) in saved]
         targets = [
-            (x._node or x) if isinstance(x, Tensor) and x._requires_grad else None for x in operands
+            (x._node or x) if isinstance(x, Tensor) and x._requires_grad else shape_of(x)
+            for x in operands
         ]
-        out._node, out._requires_grad = Node(op, targets, read), True
+        out._node, out._requires_grad = Node(op, out.shape, targets, read), True
     return out
 
 
-class Tensor(Operators):
+class Tensor(Methods):
     """An array on a device, and how it came to be. Make one with `minidecay.tensor`.
 
     Attributes:
@@ -119,17 +124,7 @@ class Tensor(Operators):
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
-        values = np.array2string(self.numpy(), separator=", ", prefix="tensor(", threshold=100)
-        parts = [values]
-        if self.dtype not in (np.float32, np.int64, np.bool_):
-            parts.append(f"dtype={self.dtype}")
-        if self.device.name != "cpu":
-            parts.append(f"device={self.device.name!r}")
-        if self._node is not None and self._node.op is not None:
-            parts.append(f"op={self._node.op.name}")
-        elif self._requires_grad:
-            parts.append("requires_grad=True")
-        return f"tensor({', '.join(parts)})"
+        return printed(self)
 
     # -- getting values out, and moving ----------------------------------------------------------
     def numpy(self) -> np.ndarray:
@@ -141,7 +136,9 @@ class Tensor(Operators):
     def item(self) -> float | int | bool:
         """The one value as a Python number. Raises ValueError where there are more, or none."""
         if self.size != 1:
-            raise ValueError(f"item: shape {self.shape} holds {self.size} values, not one")
+            raise ValueError(
+                f"item: shape {self.shape} holds {self.size} values, not one; reduce or index it"
+            )
         value: float | int | bool = self.device.to_numpy(self.data).item()
         return value
 
@@ -154,10 +151,17 @@ class Tensor(Operators):
     def __bool__(self) -> bool:
         return bool(self.item())
 
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __dlpack__(self, **options: Any) -> Any:
+        if self._requires_grad:
+            raise BufferError("dlpack: no gradient could follow; pass x.detach()")
+        if any(stride < 0 for stride in self.data.strides):
+            raise BufferError("dlpack: a reversed view has no place in it; pass tensor(x), a copy")
         return self.data.__dlpack__(**options)
 
     def __dlpack_device__(self) -> Any:
@@ -222,15 +226,19 @@ class Tensor(Operators):
 
     def accumulate(self, g: Array) -> None:
         """Add g to the gradient."""
+        if (record := recording.current()) is not None:
+            record.accumulates(self)
         if self.grad is not None:
             g = self.device.add(self.grad.data, g)
-        if self._grad_home is None:
-            self.grad = Tensor(self.device.copy(g), self.device)
-            return
-        if g is not self._grad_home:
-            self.device.copy_into(self._grad_home, g)
-        if self.grad is None or self.grad.data is not self._grad_home:
-            self.grad = Tensor(self._grad_home, self.device)
+        home = self._grad_home
+        if home is None:
+            home = self.device.copy(g)
+        elif g is not home:
+            self.device.copy_into(home, g)
+        if self.grad is None or self.grad.data is not home:
+            self.grad = Tensor(home, self.device)
+        if record is not None:
+            record.accumulated(self)
 
     def _like_me(self, name: str, value: "Tensor | np.ndarray") -> Array:
         given = value.data if isinstance(value, Tensor) else self.device.from_numpy(value)
@@ -241,21 +249,29 @@ class Tensor(Operators):
     # -- writing in place ------------------------------------------------------------------------
     def __setitem__(self, index: Any, value: TensorLike) -> None:
         """Write into the memory of a tensor that no gradient flows through."""
-        recorded = isinstance(value, Tensor) and value._requires_grad
-        if is_recording() and (self._requires_grad or recorded):
+        wanted = self._requires_grad or (isinstance(value, Tensor) and value._requires_grad)
+        if is_recording() and wanted:
             raise RuntimeError(
                 "writing in place: the gradient could not follow; compute a new tensor "
                 "(x = x + y, where(...)), or write under no_grad()"
             )
-        data = value.data if isinstance(value, Tensor) else value
-        self.device.setitem(self.data, plain_index(index), data)
+        if (record := recording.current()) is not None:
+            record.wrote(self)
+        data = beside("writing in place", self, value)
+        try:
+            self.device.setitem(self.data, plain_index(index), data)
+        except ValueError as error:
+            raise ValueError(f"writing in place into {self.shape}: {error}") from error
         self._version.count += 1
 
     def _apply(self, op: Op, *operands: Any) -> "Tensor":
         return apply(op, *operands)
 
     def _compare(self, primitive: Callable[[Array, Any], Array], other: TensorLike) -> "Tensor":
-        data = other.data if isinstance(other, Tensor) else other
+        if (data := comparable(self, other)) is NotImplemented:
+            return NotImplemented  # type: ignore[no-any-return]
+        if isinstance(data, np.ndarray) and not isinstance(other, Tensor):
+            data = self.device.asarray(data)
         result = primitive(self.data, data)
         return Tensor(self.device.reshape(result, result.shape), self.device)
 
@@ -265,10 +281,11 @@ def tensor(
 ) -> Tensor:
     """A tensor with a copy of `array`: an array, a Python number, or nested lists of numbers.
 
-    Python numbers become float32; an array keeps its dtype unless `dtype` says otherwise.
+    Python numbers become float32; an array, or what has `__array__` (a tensor of torch, a column of
+    a table), keeps its dtype unless `dtype` says otherwise.
 
     Raises:
-        TypeError: the values are no numbers, or a gradient is asked of integers.
+        TypeError: the values are no real numbers, or masked, or a gradient is asked of integers.
         ValueError: nested lists have ragged lengths, or no device has that name.
 
     >>> tensor([[1, 2], [3, 4]]).shape
@@ -280,12 +297,13 @@ def tensor(
         values = np.asarray(array)
     except ValueError as error:
         raise ValueError("tensor: nested lists of different lengths; make them equal") from error
-    if dtype is None and not isinstance(array, np.ndarray | np.generic) and values.dtype != bool:
+    values = real_array("tensor", array if isinstance(array, np.ndarray) else values)
+    if dtype is None and not hasattr(array, "__array__") and values.dtype != bool:
         dtype = np.float32
-    if values.dtype.kind not in "biuf":
-        raise TypeError(f"tensor: {values.dtype} values are no real numbers; give an array of them")
+    if dtype is not None:
+        values = real_array("tensor", values.astype(dtype))
     where = find_device(device)
-    out = Tensor(where.from_numpy(values if dtype is None else values.astype(dtype)), where)
+    out = Tensor(where.from_numpy(values), where)
     if requires_grad:
         out.requires_grad = True
     return out
@@ -297,46 +315,20 @@ def from_numpy(array: np.ndarray, device: str | Device = "cpu") -> Tensor:
     Writing into the array later is not noticed; `tensor` makes a copy that is safe from it.
 
     Raises:
-        TypeError: `array` is no NumPy array, or holds no real numbers.
+        TypeError: `array` is no NumPy array, or holds no real numbers, or masked ones.
     """
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
-        given = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
-        raise TypeError(f"from_numpy: {given} is no array of real numbers; use tensor(...)")
     where = find_device(device)
-    return Tensor(where.asarray(array), where)
+    return Tensor(where.asarray(real_array("from_numpy", array)), where)
 
 
-def _adopt(
-    op: Op, operands: tuple[Any, ...], tensors: list[Tensor]
-) -> tuple[tuple[Any, ...], list[Tensor]]:
+def _adopt(op: Op, operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[Tensor]]:
     """Operands with NumPy's arrays made tensors; Python numbers and left-out inputs stay."""
-    device = tensors[0].device if tensors else find_device("cpu")
+    device = next((x.device for x in operands if isinstance(x, Tensor)), find_device("cpu"))
     adopted = tuple(
-        Tensor(device.from_numpy(np.asarray(x)), device) if isinstance(x, _NUMPY) else x
+        Tensor(device.from_numpy(real_array(op.name, np.asanyarray(x))), device)
+        if isinstance(x, np.ndarray | np.generic)
+        else x
         for x in operands
     )
-    tensors = [x for x in adopted if isinstance(x, Tensor)]
-    if not tensors:
-        raise TypeError(f"{op.name}: operands {operands} hold no tensor; make one with tensor(...)")
-    kind = tensors[0].dtype
-    if kind.kind != "f" and any(isinstance(x, float) for x in adopted):
-        raise TypeError(f"{op.name}: {kind} values beside a float; use astype('float32')")
-    return adopted, tensors
-
-
-def _agree(op: Op, tensors: list[Tensor]) -> Device:
-    """The device of all the tensors, which also share a dtype that the operation takes."""
-    device, dtype = tensors[0].device, tensors[0].data.dtype
-    for x in tensors:
-        if x.device is not device:
-            raise ValueError(
-                f"{op.name}: one tensor is on {device.name}, another on {x.device.name}; "
-                "move one with .to(device)"
-            )
-        if x.data.dtype != dtype:
-            raise TypeError(
-                f"{op.name}: dtypes {dtype} and {x.data.dtype} differ; use astype on one of them"
-            )
-    if dtype.kind != "f" and not op.takes_integers:
-        raise TypeError(f"{op.name}: {dtype} values, but floats are needed; use astype('float32')")
-    return device
+    check_operands(op, adopted)
+    return adopted, [x for x in adopted if isinstance(x, Tensor)]

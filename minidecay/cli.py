@@ -5,9 +5,11 @@ import sys
 from collections.abc import Sequence
 
 from minidecay import __version__
+from minidecay.console import tolerant
 from minidecay.cuda import command
 
 
+@tolerant
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (by default the process's own) and return its exit code.
 
@@ -33,6 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "kernels", help="list the CUDA kernels, and check them on the CPU"
     )
     command.add_arguments(kernels)
+    schedules = commands.add_parser("schedules", help="list the learning-rate schedules, drawn")
+    schedules.add_argument("--plot", metavar="PATH", help="draw them all into a .png, .pdf or .svg")
     arguments = parser.parse_args(argv)
     match arguments.command:
         case "doctor":
@@ -45,6 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _run(run, arguments.name, arguments.options)
         case "kernels":
             return command.main(arguments)
+        case "schedules":
+            return _schedules(schedules, arguments.plot)
     parser.print_help(sys.stderr)
     return 2
 
@@ -65,3 +71,30 @@ def _run(parser: argparse.ArgumentParser, name: str, options: list[str]) -> int:
         parser.error(f"no experiment is called {name!r}; choose from {', '.join(lab.EXPERIMENTS)}")
     code: int = lab.load(name).main(options, prog=f"minidecay run {name}")
     return code
+
+
+def _schedules(parser: argparse.ArgumentParser, path: str | None) -> int:
+    import shutil
+
+    from minidecay.optim.schedules import preview
+
+    if path is not None:
+        from minidecay import plots
+
+        try:
+            plots.schedules([*preview.EXAMPLES], epochs=preview.EPOCHS, path=path)
+        except (OSError, ValueError) as error:
+            parser.error(f"{path} cannot be drawn: {error}")
+        print(f"drawn: {path}")
+        return 0
+    try:
+        preview.BLOCKS.encode(sys.stdout.encoding or "ascii")
+        plain = False
+    except UnicodeEncodeError:
+        plain = True
+    print(preview.listing(shutil.get_terminal_size((100, 24)).columns, plain))
+    print(
+        "\nEach over 30 epochs; step k of n an epoch trains at schedule(k / n).\n"
+        "Rates that follow the loss, AutoDecay and Plateau, are in minidecay.optim.controllers."
+    )
+    return 0

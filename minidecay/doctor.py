@@ -2,7 +2,6 @@
 
 import ctypes
 import importlib
-import importlib.util
 import os
 import platform
 import shutil
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from minidecay import __version__
+from minidecay.cuda import nvrtc
 from minidecay.lab.workers import cores
 
 _BLAS_VARIABLES = (
@@ -165,29 +165,15 @@ def _compiler(name: str) -> Check:
 
 
 def _nvrtc(name: str) -> Check:
-    """NVIDIA's run-time compiler, from its wheel or as the system's loader finds it."""
-    for path in _nvrtc_libraries():
-        major, minor = ctypes.c_int(), ctypes.c_int()
-        try:
-            status = ctypes.CDLL(path).nvrtcVersion(ctypes.byref(major), ctypes.byref(minor))
-        except OSError:
-            continue
-        if status == 0:
-            return Check(name, True, f"{major.value}.{minor.value}, {path}")
-    if platform.system() == "Darwin":
-        return Check(name, None, "NVIDIA makes none for macOS")
-    return Check(name, None, "not found", 'pip install "minidecay[nvrtc]"')
-
-
-def _nvrtc_libraries() -> Iterator[str]:
-    spec = importlib.util.find_spec("nvidia")
-    for folder in (spec and spec.submodule_search_locations) or ():
-        for pattern in ("libnvrtc.so*", "nvrtc64_*.dll"):
-            yield from map(str, sorted(Path(folder).rglob(pattern)))
-    for major in (13, 12):
-        yield f"libnvrtc.so.{major}"
-    if toolkit := os.environ.get("CUDA_PATH"):
-        yield str(Path(toolkit) / "lib64" / "libnvrtc.so")
+    """NVIDIA's run-time compiler, where the kernels' compiler finds it."""
+    try:
+        major, minor = nvrtc.version()
+    except nvrtc.NvrtcMissingError as error:
+        if platform.system() == "Darwin":
+            return Check(name, None, "NVIDIA makes none for macOS")
+        finding, _, mend = str(error).rpartition(": ")
+        return Check(name, None, finding, mend)
+    return Check(name, True, f"{major}.{minor}, {nvrtc.find()}")
 
 
 def _cupy(name: str) -> Check:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from contextlib import ContextDecorator
 from typing import Any, Protocol
 
-from minidecay.devices.protocol import Array
+from minidecay.devices.protocol import Array, Shape
 from minidecay.ops.base import Op
 
 _numbers = itertools.count()
@@ -22,6 +22,9 @@ _numbers = itertools.count()
 
 class _Mode(threading.local):
     recording = True
+
+    def __init__(self) -> None:
+        self.before: list[bool] = []  # what to go back to, a no_grad each
 
 
 _mode = _Mode()
@@ -35,11 +38,14 @@ def is_recording() -> bool:
 class no_grad(ContextDecorator):  # noqa: N801 (a context manager, named as in torch)
     """Within it nothing is recorded: `with no_grad():`, or `@no_grad()` on a function."""
 
+    # What was before is kept by the thread, not here: a decorated function that calls itself, or
+    # runs in two threads, enters one and the same no_grad again before it has left it.
     def __enter__(self) -> None:
-        self.before, _mode.recording = _mode.recording, False
+        _mode.before.append(_mode.recording)
+        _mode.recording = False
 
     def __exit__(self, *exception: object) -> None:
-        _mode.recording = self.before
+        _mode.recording = _mode.before.pop()
 
 
 class Version:
@@ -63,15 +69,24 @@ class Leaf(Protocol):
 
 
 class Node:
-    """One applied operation: the operation, where its gradients go, and its creation number."""
+    """One applied operation: the operation, where its gradients go, and its creation number.
 
-    __slots__ = ("number", "op", "read", "targets")
+    Attributes:
+        name, shape: of the operation and of its output; they stay when the operation is spent.
+        targets: for each input its node, or the leaf itself, or where no gradient goes its shape.
+    """
+
+    __slots__ = ("name", "number", "op", "read", "shape", "targets")
 
     def __init__(
-        self, op: Op, targets: "Sequence[Node | Leaf | None]", read: Sequence[Version]
+        self,
+        op: Op,
+        shape: Shape,
+        targets: "Sequence[Node | Leaf | Shape]",
+        read: Sequence[Version],
     ) -> None:
         self.op: Op | None = op
-        self.targets = targets  # for each input: its node, the leaf itself, or nothing
+        self.name, self.shape, self.targets = op.name, shape, targets
         self.read = [(version, version.count) for version in read]  # what backward will read
         self.number = next(_numbers)
 
@@ -98,7 +113,7 @@ class Node:
         """Where each input's gradient may be written; a leaf that comes twice is offered once."""
         homes: list[Array | None] = []
         for target in self.targets:
-            home = None if target is None or isinstance(target, Node) else target.home
+            home = None if isinstance(target, Node | tuple) else target.home
             homes.append(None if any(home is other for other in homes) else home)
         return homes
 
@@ -111,7 +126,7 @@ def walk(root: Node, gy: Array, add: Any, retain_graph: bool) -> None:
         _, node = heapq.heappop(queue)
         gradients = node.gradients(pending.pop(node), retain_graph)
         for target, g in zip(node.targets, gradients, strict=True):
-            if target is None:
+            if isinstance(target, tuple):
                 continue
             if not isinstance(target, Node):
                 target.accumulate(g)

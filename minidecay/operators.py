@@ -1,7 +1,4 @@
-"""What stands between a tensor's operators and the operations: `x + y` is `Add` applied to both.
-
-Methods are those that NumPy's arrays have, by NumPy's names and arguments.
-"""
+"""What stands between a tensor's operators and the operations: `x + y` is `Add` applied to both."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
@@ -10,7 +7,7 @@ import numpy as np
 
 from minidecay import ops
 from minidecay.devices import Device
-from minidecay.devices.protocol import Array, Axes
+from minidecay.devices.protocol import Array
 from minidecay.ops.base import Op
 
 if TYPE_CHECKING:
@@ -20,11 +17,16 @@ TensorLike: TypeAlias = "Tensor | np.ndarray | int | float"
 
 
 class Operators:
-    """The operators and methods of a tensor, over one abstract step: apply an operation."""
+    """The operators of a tensor, over one abstract step: apply an operation."""
 
     __slots__ = ()
     device: Device
     __array_ufunc__ = None  # so that array + tensor is asked of the tensor
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The size of each axis."""
+        raise NotImplementedError
 
     def _apply(self, op: Op, *operands: Any) -> "Tensor":
         raise NotImplementedError
@@ -105,40 +107,6 @@ class Operators:
 
     __hash__ = object.__hash__
 
-    # -- methods where NumPy has one -------------------------------------------------------------
-    @property
-    def T(self) -> "Tensor":  # noqa: N802 (NumPy's name)
-        """The axes in reverse order."""
-        return self._apply(ops.Transpose(), self)
-
-    def sum(self, axis: Axes = None, keepdims: bool = False) -> "Tensor":
-        """The sum over `axis` (all by default); see `minidecay.sum`."""
-        return self._apply(ops.Sum(axis, keepdims), self)
-
-    def mean(self, axis: Axes = None, keepdims: bool = False) -> "Tensor":
-        """The mean over `axis` (all by default); see `minidecay.mean`."""
-        return self._apply(ops.Mean(axis, keepdims), self)
-
-    def max(self, axis: Axes = None, keepdims: bool = False) -> "Tensor":
-        """The maximum over `axis` (all by default); see `minidecay.max`."""
-        return self._apply(ops.Max(axis, keepdims), self)
-
-    def var(self, axis: Axes = None, keepdims: bool = False, ddof: int = 0) -> "Tensor":
-        """The variance over `axis` (all by default); see `minidecay.var`."""
-        return self._apply(ops.Var(axis, keepdims, ddof), self)
-
-    def reshape(self, *shape: Any) -> "Tensor":
-        """The same elements in another shape: `x.reshape(2, -1)` or `x.reshape((2, -1))`."""
-        return self._apply(ops.Reshape(_one_sequence(shape)), self)
-
-    def transpose(self, *axes: Any) -> "Tensor":
-        """The axes in another order, reversed where none is given, as NumPy's `transpose`."""
-        return self._apply(ops.Transpose(_one_sequence(axes) or None), self)
-
-    def astype(self, dtype: Any) -> "Tensor":
-        """The same values in another dtype; gradients come back in this one's."""
-        return self._apply(ops.Astype(dtype), self)
-
     # -- in place --------------------------------------------------------------------------------
     def __iadd__(self, other: TensorLike) -> Self:
         self[...] = self.detach() + other
@@ -162,10 +130,3 @@ def plain_index(index: Any) -> Any:
     if isinstance(index, tuple):
         return tuple(plain_index(part) for part in index)
     return np.asarray(index) if isinstance(index, Operators) else index
-
-
-def _one_sequence(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """`f(2, 3)` and `f((2, 3))` alike."""
-    if len(values) == 1 and isinstance(values[0], tuple | list):
-        return tuple(values[0])
-    return values

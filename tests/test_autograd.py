@@ -1,5 +1,6 @@
 """The engine: what is recorded, what backward does with it, and what it refuses."""
 
+import contextlib
 import copy
 import gc
 import pickle
@@ -208,6 +209,40 @@ def test_nothing_is_recorded_under_no_grad():
         return t * 2.0
 
     assert not double(x).requires_grad and (x * 2.0).requires_grad
+
+
+def test_a_no_grad_entered_again_before_it_is_left_gives_recording_back():
+    x = leaf([1.0])
+
+    @md.no_grad()
+    def halve(t, times):
+        return t if times == 0 else halve(t * 0.5, times - 1)
+
+    assert not halve(x, 3).requires_grad and (x * 2.0).requires_grad
+    same = md.no_grad()
+    with same, same:
+        pass
+    assert (x * 2.0).requires_grad
+
+
+def test_a_function_under_no_grad_in_two_threads_gives_recording_back_in_each():
+    x, seen, both = leaf([1.0]), [], threading.Barrier(2)
+
+    @md.no_grad()
+    def meet():
+        both.wait(timeout=60)
+
+    def work(again):
+        with md.no_grad() if again else contextlib.nullcontext():
+            meet()
+            seen.append((again, (x * 2.0).requires_grad))
+
+    threads = [threading.Thread(target=work, args=(again,)) for again in (True, False)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(seen) == [(False, True), (True, False)]
 
 
 def test_no_grad_is_for_one_thread_alone():

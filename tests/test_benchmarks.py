@@ -9,7 +9,8 @@ import pytest
 
 import minidecay as md
 from benchmarks import cpu, measure
-from benchmarks.cases import CASES, Case, training_step
+from benchmarks.case import Case, training_step
+from benchmarks.cases import CASES
 
 TINY = next(case for case in CASES if case.name == "mlp-64-64-10-b32")
 

@@ -1,10 +1,13 @@
 """What the README shows is what a reader gets."""
 
 import re
+import shlex
 import sys
 from pathlib import Path
 
 import pytest
+
+from minidecay.cli import main
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 NUMBER = re.compile(r"\d+\.\d+")
@@ -33,6 +36,21 @@ def test_the_kernel_lines_print_what_the_readme_says(capsys, tmp_path, monkeypat
     monkeypatch.setenv("MINIDECAY_CACHE", str(tmp_path))
     exec(compile(block("test: kernel code"), "README.md", "exec"), {"__name__": "readme"})
     assert capsys.readouterr().out == block("test: kernel output")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the emulator is for Linux and WSL")
+def test_the_kernel_commands_print_what_the_readme_says(capsys, monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[1])
+    commands = block("test: kernel commands").splitlines()
+    shown = re.split(r"^\$ ", block("test: kernel printed"), flags=re.MULTILINE)[1:]
+    assert [each.partition("\n")[0] for each in shown] == commands
+    for command, part in zip(commands, shown, strict=True):
+        main(shlex.split(command)[1:])
+        printed = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+        for line in part.splitlines()[1:]:  # "..." stands for what is left out of a line
+            pieces = [" ".join(piece.split()) for piece in line.split("...")]
+            pattern = re.compile(".*".join(map(re.escape, pieces)))
+            assert any(pattern.fullmatch(each) for each in printed), line
 
 
 def test_every_path_that_the_readme_names_exists():

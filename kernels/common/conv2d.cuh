@@ -1,5 +1,4 @@
-// What every file of conv2d shares: the shapes, how an element's place is found and stepped on,
-// and how a result is finished.
+// What every file of conv2d shares: the shapes, and how an element's place is found and stepped on.
 //
 //   y[n, i, j, o] = sum over a, b, c of  x[n, i SH - PH + a, j SW - PW + b, c]  w[a, b, c, o]
 //
@@ -9,6 +8,8 @@
 // constants; the rest are arguments. Each of the three products (y; the gradient for x, of gy and
 // w; the gradient for w, of gy and x) takes 2 N OH OW O KH KW C FLOPs.
 #pragma once
+#include "common/finish.cuh"
+#include "common/reduce.cuh"
 #include "common/share.cuh"
 
 #ifndef KH
@@ -22,15 +23,6 @@
 #endif
 #ifndef SW
 #define SW 1  // stride from column to column
-#endif
-#ifndef BIAS
-#define BIAS 0  // 1: conv2d adds bias[o]
-#endif
-#ifndef RESIDUAL
-#define RESIDUAL 0  // 1: conv2d adds residual[n, i, j, o]
-#endif
-#ifndef RELU
-#define RELU 0  // 1: what is below zero in conv2d's result becomes zero
 #endif
 static_assert(KH > 0 && KW > 0 && SH > 0 && SW > 0, "sizes and strides are 1 or more");
 
@@ -67,6 +59,14 @@ __device__ __forceinline__ float image_at(const float* __restrict__ x, int n, in
   return inside ? x[((n * H + h) * W + w) * C + c] : 0.f;
 }
 
+// Four neighbours, x[n, h, w, c] and on; those beyond the last channel are zero.
+__device__ __forceinline__ Four image_four(const float* __restrict__ x, int n, int h, int w, int c,
+                                           int N, int H, int W, int C, bool whole) {
+  const bool inside = n < N && h >= 0 && h < H && w >= 0 && w < W;
+  if (!inside) return {};
+  return four_at(x + ((n * H + h) * W + w) * C, c, C, whole);
+}
+
 // The output pixel, of N OH OW, whose tap (a, b) lay on pixel `in` of x; -1 where there is none.
 __device__ __forceinline__ int output_over(Place in, int a, int b, int OH, int OW, int PH,
                                            int PW) {
@@ -76,25 +76,22 @@ __device__ __forceinline__ int output_over(Place in, int a, int b, int OH, int O
   return row < OH && column < OW ? (in.i * OH + row) * OW + column : -1;
 }
 
-// Writes y[pixel, o], the sum and what the options add to it.
-__device__ __forceinline__ void finish(float sum, const float* __restrict__ bias,
-                                       const float* __restrict__ residual, float* y, int pixel,
-                                       int o, int O) {
-  if (BIAS) sum += bias[o];
-  if (RESIDUAL) sum += residual[pixel * O + o];
-  y[pixel * O + o] = RELU && sum <= 0.f ? 0.f : sum;  // a NaN passes
-}
-
-constexpr int SUM_THREADS = 256;
+constexpr int SUM_COLUMNS = 32;  // elements of gw a block
+constexpr int SUM_ROWS = 8;      // and threads an element
+static_assert(SUM_COLUMNS * SUM_ROWS <= 1024, "a block has at most 1024 threads");
 
 // gw[i] = sum over s of partial[s, i]: the end of a weight gradient that was split.
-//! grid    cdiv(size, SUM_THREADS)
-//! block   SUM_THREADS
-extern "C" __global__ void __launch_bounds__(SUM_THREADS)
+//! grid    cdiv(size, SUM_COLUMNS)
+//! block   SUM_COLUMNS, SUM_ROWS
+extern "C" __global__ void __launch_bounds__(SUM_COLUMNS* SUM_ROWS)
 sum_splits(const float* __restrict__ partial, float* gw, int size, int splits) {
-  const int i = blockIdx.x * SUM_THREADS + threadIdx.x;
-  if (i >= size) return;
+  __shared__ float sums[SUM_ROWS][SUM_COLUMNS];
+  const int i = blockIdx.x * SUM_COLUMNS + threadIdx.x;
   float sum = 0.f;
-  for (int split = 0; split < splits; ++split) sum += partial[split * size + i];
-  gw[i] = sum;
+  if (i < size)
+#pragma unroll 8
+    for (int split = threadIdx.y; split < splits; split += SUM_ROWS)
+      sum += partial[split * size + i];
+  sum = column_reduce<float, add>(sum, sums);
+  if (threadIdx.y == 0 && i < size) gw[i] = sum;
 }

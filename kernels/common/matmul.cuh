@@ -2,6 +2,7 @@
 // element of an operand is found, and how a result is finished. A rung differs only in who loads
 // and who computes what.
 #pragma once
+#include "common/finish.cuh"
 
 #ifndef TRANSPOSE_A
 #define TRANSPOSE_A 0  // 1: A is stored (K, M) and used transposed
@@ -9,16 +10,6 @@
 #ifndef TRANSPOSE_B
 #define TRANSPOSE_B 0  // 1: B is stored (N, K) and used transposed
 #endif
-#ifndef BIAS
-#define BIAS 0  // 1: add bias[n] to every row
-#endif
-#ifndef RESIDUAL
-#define RESIDUAL 0  // 1: add residual[b, m, n]
-#endif
-#ifndef RELU
-#define RELU 0  // 1: what is below zero becomes zero
-#endif
-
 // Beyond the edge an operand is zero, so a tile may hang over it: zeros add nothing.
 __device__ __forceinline__ float a_at(const float* __restrict__ A, int m, int k, int M, int K) {
   if (m >= M || k >= K) return 0.f;
@@ -30,28 +21,25 @@ __device__ __forceinline__ float b_at(const float* __restrict__ B, int k, int n,
   return TRANSPOSE_B ? B[n * K + k] : B[k * N + n];
 }
 
-// Writes one element of C, unless it lies beyond the edge. `residual` and `C` are one matrix's.
-__device__ __forceinline__ void finish(float sum, const float* __restrict__ bias,
-                                       const float* __restrict__ residual, float* C, int m, int n,
-                                       int M, int N) {
-  if (m >= M || n >= N) return;
-  if (BIAS) sum += bias[n];
-  if (RESIDUAL) sum += residual[m * N + n];
-  C[m * N + n] = RELU ? fmaxf(sum, 0.f) : sum;
-}
-
 // All THREADS threads of a block copy a BM x BK tile of A and a BK x BN tile of B. Neighbouring
-// threads read neighbours in memory, whichever way the operand is stored.
-template <int BM, int BN, int BK, int THREADS>
-__device__ __forceinline__ void load_tiles(float (&As)[BK][BM + 1], float (&Bs)[BK][BN + 1],
+// threads read neighbours in memory, whichever way the operand is stored. Where they lie along k, a
+// warp writes 32 / BK elements of each of the tile's BK rows. So that no two are in one bank, rows
+// must begin 32 / BK banks apart: a row is a multiple of 32 long, and PAD = 32 / BK more.
+//
+//   BK = 8, PAD = 4    row 0: banks 0 1 2 3    row 1: banks 4 5 6 7   ...   row 7: banks 28 to 31
+template <int BM, int BN, int BK, int THREADS, int PITCH_A, int PITCH_B>
+__device__ __forceinline__ void load_tiles(float (&As)[BK][PITCH_A], float (&Bs)[BK][PITCH_B],
                                            const float* __restrict__ A,
                                            const float* __restrict__ B, int m0, int n0, int k0,
                                            int M, int N, int K, int thread) {
-  for (int i = thread; i < BM * BK; i += THREADS) {
+  static_assert(BM * BK % THREADS == 0 && BN * BK % THREADS == 0, "all threads copy as much");
+#pragma unroll
+  for (int i = thread; i < thread + BM * BK; i += THREADS) {
     const int m = TRANSPOSE_A ? i % BM : i / BK, k = TRANSPOSE_A ? i / BM : i % BK;
     As[k][m] = a_at(A, m0 + m, k0 + k, M, K);
   }
-  for (int i = thread; i < BN * BK; i += THREADS) {
+#pragma unroll
+  for (int i = thread; i < thread + BN * BK; i += THREADS) {
     const int n = TRANSPOSE_B ? i / BK : i % BN, k = TRANSPOSE_B ? i % BK : i / BN;
     Bs[k][n] = b_at(B, k0 + k, n0 + n, K, N);
   }

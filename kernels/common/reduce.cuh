@@ -25,15 +25,22 @@ __device__ __forceinline__ float warp_reduce(float x) {
 __device__ __forceinline__ float warp_sum(float x) { return warp_reduce<add>(x); }
 __device__ __forceinline__ float warp_max(float x) { return warp_reduce<larger>(x); }
 
-// Over a block's column, the ROWS threads of one threadIdx.x; each thread gets its column's
-// result. All threads call it; a second call needs an array of its own, since nothing keeps its
-// writes behind the first one's reads.
-template <float combine(float, float), int ROWS, int COLUMNS>
-__device__ __forceinline__ float column_reduce(float x, float (&partial)[ROWS][COLUMNS]) {
-  partial[threadIdx.y][threadIdx.x] = x;
-  __syncthreads();
-  x = partial[0][threadIdx.x];
+// Over a block's column, the HEIGHT threads of one threadIdx.x; the first of them gets the result.
+// All threads call it, once for each array: nothing keeps another call's writes behind its reads.
+//
+//   threadIdx.y   0  1  2  3  4  5  6  7      the upper half hands its results to the lower, which
+//                 |  |  |  |__|__|__|__|      takes them in; then the upper half of that one
+//                 |  |__|__|
+//                 |__|
+template <class T, T combine(T, T), int HEIGHT, int WIDTH>
+__device__ __forceinline__ T column_reduce(T x, T (&partial)[HEIGHT][WIDTH]) {
+  static_assert((HEIGHT & (HEIGHT - 1)) == 0, "rows are halved until one is left");
+  const int row = threadIdx.y, column = threadIdx.x;
 #pragma unroll
-  for (int row = 1; row < ROWS; ++row) x = combine(x, partial[row][threadIdx.x]);
+  for (int half = HEIGHT / 2; half > 0; half /= 2) {
+    if (row >= half && row < 2 * half) partial[row][column] = x;
+    __syncthreads();
+    if (row < half) x = combine(x, partial[row + half][column]);
+  }
   return x;
 }

@@ -20,6 +20,7 @@
 #include "common/conv2d.cuh"
 
 constexpr int THREADS = 256;
+static_assert(THREADS <= 1024, "a block has at most 1024 threads");
 
 //! grid    cdiv(N * OH * OW * O, THREADS)
 //! block   THREADS
@@ -41,7 +42,7 @@ conv2d(const float* __restrict__ x, const float* __restrict__ w, const float* __
       for (int c = 0; c < C; ++c) sum += x_pixel[c] * w_tap[c * O];
     }
   }
-  finish(sum, bias, residual, y, pixel, o, O);
+  finish(sum, bias, residual, y, pixel, o, N * OH * OW, O);
 }
 
 //! grid    cdiv(N * H * W * C, THREADS)

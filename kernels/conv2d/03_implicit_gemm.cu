@@ -1,14 +1,18 @@
-// The product of 02_im2col without its matrix: a block makes each tile of `columns` in shared
-// memory, from the image, and multiplies it there.
+// The product of 02_im2col without its matrix: a block makes its tiles of it from the image.
 //
 //                         B  [ BK x BN ]     A           (M x K)         B (K x N)   C (M x N)
 //                                |       y : columns of x                w           y
 //   A, gathered [ BM x BK ] -> C: BM x BN gx: columns of gy              w           gx
 //      from an image                     gw: columns of x, transposed    gy          partial
 //
-//   M: rows of C, pixels or taps     16 x 16 threads, each TM x TN neighbours of C: for every k
-//   N: columns of C, channels        two float4 from shared memory, 16 multiply-adds
-//   K: what is summed over, in slices of BK that all threads copy together
+//   M: rows of C, pixels or taps     a thread has 4 x 4 neighbours of C: for every k two Fours
+//   N: columns of C, channels        from shared memory, 16 multiply-adds
+//   K: what is summed over, in slices of BK that all threads copy together, the next one on its
+//      way from global memory while this one is multiplied
+//
+// A tile is as wide as it has channels to be: BN is 16, 32 or 64, and a block has a thread for each
+// 16 of its sums. What lies side by side in memory (channels) is copied in Fours; with a number of
+// channels that is no multiple of four (a picture's three) each of the four finds its own place.
 //
 // A place in the image is a pixel and a tap. Of the elements that a thread copies, one of the two
 // stays the same from slice to slice (in gw the tap, else the pixels), and the other is a counter
@@ -23,106 +27,63 @@
 //
 // Bytes from global memory: 4 M N K (1/BM + 1/BN), an image's mostly from the caches, for its
 // windows overlap; FLOPs: 2 M N K. The images are read once for each of N / BN columns of tiles.
-// What limits it, by a count of its instructions: the multiply-adds themselves, and, with fewer
-// than BN channels, those that only fill up the tile. Tensor cores would do more of them at once.
-#include "common/conv2d.cuh"
-
-constexpr int SIDE = 16;  // threads along each side of a block
-constexpr int TM = 4;
-constexpr int TN = 4;
-constexpr int BM = SIDE * TM;
-constexpr int BN = SIDE * TN;
-constexpr int BK = 16;
-constexpr int PAD = 4;  // spreads writes over the banks, and keeps rows at multiples of a float4
-constexpr int THREADS = SIDE * SIDE;
-constexpr int STEP = THREADS / BK;  // lines along m or n that the threads copy at once
-constexpr int ROWS = THREADS / BN;  // and, where neighbours lie along n, lines along k
-constexpr int RUN = BK * BM / THREADS;  // pixels, one after the other, that a thread of gw copies
-static_assert(THREADS <= 1024, "a block has at most 1024 threads");
-static_assert(THREADS % BK == 0 && BM % STEP == 0 && BN % STEP == 0, "a thread keeps its k");
-static_assert(THREADS % BN == 0 && BK % ROWS == 0, "or its n");
-static_assert(THREADS % BM == 0 && BK * BM % THREADS == 0, "or its m, with whole runs of pixels");
-static_assert(TM == 4 && TN == 4 && PAD % 4 == 0, "a float4 a thread, and aligned");
-
-// Copies B[k0.., n0..] of a matrix (K, N) as it lies in memory.
-__device__ __forceinline__ void copy_rows(float (&Bs)[BK][BN + PAD], const float* __restrict__ B,
-                                          int k0, int K, int n0, int N, int t) {
-  const int n = n0 + t % BN;
-#pragma unroll
-  for (int i = 0; i < BK / ROWS; ++i) {
-    const int k = t / BN + i * ROWS;
-    Bs[k][t % BN] = k0 + k < K && n < N ? B[(k0 + k) * N + n] : 0.f;
-  }
-}
-
-// sum += the outer products of this thread's part of each line of the two tiles.
-__device__ __forceinline__ void multiply(const float (&As)[BK][BM + PAD],
-                                         const float (&Bs)[BK][BN + PAD], float (&sum)[TM][TN],
-                                         int row, int column) {
-#pragma unroll
-  for (int k = 0; k < BK; ++k) {
-    float a[TM], b[TN];
-#pragma unroll
-    for (int i = 0; i < TM; ++i) a[i] = As[k][row + i];
-#pragma unroll
-    for (int j = 0; j < TN; ++j) b[j] = Bs[k][column + j];
-#pragma unroll
-    for (int i = 0; i < TM; ++i)
-#pragma unroll
-      for (int j = 0; j < TN; ++j) sum[i][j] += a[i] * b[j];
-  }
-}
-
-// The first row and column of C's tile for this block. Neighbouring blocks share rows, so that
-// what they gather is in the caches.
-struct Corner {
-  int m, n;
-};
-
-__device__ __forceinline__ Corner corner_of(int N) {
-  const int across = (N + BN - 1) / BN, tile = blockIdx.x;
-  return {tile / across * BM, tile % across * BN};
-}
+// What limits it, by a count of its instructions: the multiply-adds and, with a narrow tile, what
+// gathers A: 64 multiply-adds for each Four at BN = 16, 256 at 64. Tensor cores would do more of
+// them at once.
+#include "common/conv2d_tiles.cuh"
 
 //! grid    cdiv(N * OH * OW, BM) * cdiv(O, BN)
 //! block   THREADS
-extern "C" __global__ void __launch_bounds__(THREADS)
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)
 conv2d(const float* __restrict__ x, const float* __restrict__ w, const float* __restrict__ bias,
        const float* __restrict__ residual, float* y, int N, int H, int W, int C, int OH, int OW,
        int O, int PH, int PW) {
-  __shared__ __align__(16) float As[BK][BM + PAD];  // As[k][m]
-  __shared__ __align__(16) float Bs[BK][BN + PAD];  // Bs[k][n]
-  const int t = threadIdx.x, row = t / SIDE * TM, column = t % SIDE * TN;
+  __shared__ __align__(16) float As[BK][BM + PAD];  // As[k][slot(k, m)]
+  __shared__ __align__(16) float Bs[BK][BN];        // Bs[k][slot(k, n)]
+  const int K = KH * KW * C, t = threadIdx.x;
   const Corner corner = corner_of(O);
-  const int k = t % BK, line = t / BK;
-  Place window[BM / STEP];  // where the window of each output pixel begins in x
+  const int k = t % (BK / 4) * 4, line = t / (BK / 4);  // of A: the Fours lie along k
+  const int k_b = t / ACROSS, n = t % ACROSS * 4;       // of B: along n
+  const bool whole_x = C % 4 == 0 && aligned(x), whole_w = O % 4 == 0 && aligned(w);
+  Place window[FOURS];  // where the window of each output pixel begins in x
 #pragma unroll
-  for (int i = 0; i < BM / STEP; ++i) {
-    const Place out = place_of(corner.m + line + i * STEP, OH, OW);
+  for (int i = 0; i < FOURS; ++i) {
+    const Place out = place_of(corner.m + line + i * (BM / FOURS), OH, OW);
     window[i] = {out.i, out.j * SH - PH, out.k * SW - PW};
   }
   Place tap = place_of(k, KW, C);
-  float sum[TM][TN] = {};
-  for (int k0 = 0; k0 < KH * KW * C; k0 += BK) {
+  Four a[FOURS], b;
+  const auto fetch = [&](int k0) {
 #pragma unroll
-    for (int i = 0; i < BM / STEP; ++i) {
+    for (int i = 0; i < FOURS; ++i) {
       const Place at = window[i];
-      As[k][line + i * STEP] =
-          tap.i < KH ? image_at(x, at.i, at.j + tap.i, at.k + tap.j, tap.k, N, H, W, C) : 0.f;
+      const auto one = [&](Place tap) {
+        return tap.i < KH ? image_at(x, at.i, at.j + tap.i, at.k + tap.j, tap.k, N, H, W, C) : 0.f;
+      };
+      if (!whole_x) a[i] = one_by_one(tap, KW, C, one);
+      else if (tap.i >= KH) a[i] = {};
+      else a[i] = image_four(x, at.i, at.j + tap.i, at.k + tap.j, tap.k, N, H, W, C, true);
     }
-    copy_rows(Bs, w, k0, KH * KW * C, corner.n, O, t);
+    b = four_of(w, k0 + k_b, K, corner.n + n, O, whole_w);
     advance(tap, BK, KW, C);
+  };
+  const int row = t / ACROSS * 4, column = t % ACROSS * 4;
+  float sum[4][4] = {};
+  if (K > 0) fetch(0);
+  for (int k0 = 0; k0 < K; k0 += BK) {
+#pragma unroll
+    for (int i = 0; i < FOURS; ++i) put_down(As, k, line + i * (BM / FOURS), a[i]);
+    put_along(Bs, k_b, n, b);
     __syncthreads();
-    multiply(As, Bs, sum, row, column);
+    if (k0 + BK < K) fetch(k0 + BK);
+    multiply(sum, As, Bs, row, column);
     __syncthreads();
   }
+  const bool whole = finishes_in_fours(bias, residual, y, O);
 #pragma unroll
-  for (int i = 0; i < TM; ++i)
-#pragma unroll
-    for (int j = 0; j < TN; ++j) {
-      const int pixel = corner.m + row + i, o = corner.n + column + j;
-      if (pixel < N * OH * OW && o < O) finish(sum[i][j], bias, residual, y, pixel, o, O);
-    }
+  for (int i = 0; i < 4; ++i)
+    finish_four({sum[i][0], sum[i][1], sum[i][2], sum[i][3]}, bias, residual, y,
+                corner.m + row + i, corner.n + column, N * OH * OW, O, whole);
 }
 
 // The pixels of x, along one axis, that meet taps tap, tap + stride, ...: `count` pixels at first,
@@ -140,7 +101,7 @@ __device__ __forceinline__ Phase phase_of(int tap, int size, int length, int str
 
 //! grid    cdiv(N * cdiv(H, SH) * cdiv(W, SW), BM) * cdiv(C, BN), SH * SW
 //! block   THREADS
-extern "C" __global__ void __launch_bounds__(THREADS)
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)
 conv2d_input_grad(const float* __restrict__ gy, const float* __restrict__ w, float* gx, int N,
                   int H, int W, int C, int OH, int OW, int O, int PH, int PW) {
   __shared__ __align__(16) float As[BK][BM + PAD];
@@ -149,81 +110,113 @@ conv2d_input_grad(const float* __restrict__ gy, const float* __restrict__ w, flo
   const Phase columns = phase_of(blockIdx.y % SW, KW, W, SW, PW);
   const Corner corner = corner_of(C);
   if (corner.m >= N * rows.count * columns.count) return;  // all threads: no such tile
-  const int t = threadIdx.x, row = t / SIDE * TM, column = t % SIDE * TN;
-  const int k = t % BK, line = t / BK;
-  Place out[BM / STEP];  // the output pixel that each pixel of x meets by tap 0
+  const int K = rows.taps * columns.taps * O, t = threadIdx.x;
+  const int k = t % (BK / 4) * 4, line = t / (BK / 4);  // of A and of B: the Fours lie along k
+  const int c = corner.n + line;
+  const bool whole_gy = O % 4 == 0 && aligned(gy), whole_w = O % 4 == 0 && aligned(w);
+  Place out[FOURS];  // the output pixel that each pixel of x meets by tap 0
 #pragma unroll
-  for (int i = 0; i < BM / STEP; ++i) {
-    const Place in = place_of(corner.m + line + i * STEP, rows.count, columns.count);
+  for (int i = 0; i < FOURS; ++i) {
+    const Place in =
+        place_of(corner.m + line + i * (BM / FOURS), rows.count, columns.count);
     out[i] = {in.i, rows.out + in.j, columns.out + in.k};
   }
   Place tap = place_of(k, columns.taps, O);
-  float sum[TM][TN] = {};
-  for (int k0 = 0; k0 < rows.taps * columns.taps * O; k0 += BK) {
-    const int a = rows.tap + tap.i * SH, b = columns.tap + tap.j * SW;
+  Four a[FOURS], b;
+  const auto fetch = [&] {
 #pragma unroll
-    for (int i = 0; i < BM / STEP; ++i) {
+    for (int i = 0; i < FOURS; ++i) {
       const Place at = out[i];
-      As[k][line + i * STEP] =
-          a < KH ? image_at(gy, at.i, at.j - tap.i, at.k - tap.j, tap.k, N, OH, OW, O) : 0.f;
+      const auto one = [&](Place tap) {
+        return tap.i < rows.taps
+                   ? image_at(gy, at.i, at.j - tap.i, at.k - tap.j, tap.k, N, OH, OW, O)
+                   : 0.f;
+      };
+      if (!whole_gy) a[i] = one_by_one(tap, columns.taps, O, one);
+      else if (tap.i >= rows.taps) a[i] = {};
+      else a[i] = image_four(gy, at.i, at.j - tap.i, at.k - tap.j, tap.k, N, OH, OW, O, true);
     }
-#pragma unroll
-    for (int i = 0; i < BN / STEP; ++i) {
-      const int c = corner.n + line + i * STEP;
-      Bs[k][line + i * STEP] =
-          a < KH && c < C ? w[((a * KW + b) * C + c) * O + tap.k] : 0.f;
-    }
+    const auto weights = [&](Place tap) {
+      return w + (((rows.tap + tap.i * SH) * KW + columns.tap + tap.j * SW) * C + c) * O + tap.k;
+    };
+    const auto one = [&](Place tap) { return tap.i < rows.taps && c < C ? *weights(tap) : 0.f; };
+    if (!whole_w) b = one_by_one(tap, columns.taps, O, one);
+    else if (tap.i >= rows.taps || c >= C) b = {};
+    else b = *(const Four*)weights(tap);
     advance(tap, BK, columns.taps, O);
+  };
+  const int row = t / ACROSS * 4, column = t % ACROSS * 4;
+  float sum[4][4] = {};
+  if (K > 0) fetch();
+  for (int k0 = 0; k0 < K; k0 += BK) {
+#pragma unroll
+    for (int i = 0; i < FOURS; ++i) put_down(As, k, line + i * (BM / FOURS), a[i]);
+    put_down(Bs, k, line, b);
     __syncthreads();
-    multiply(As, Bs, sum, row, column);
+    if (k0 + BK < K) fetch();
+    multiply(sum, As, Bs, row, column);
     __syncthreads();
   }
+  const bool whole = C % 4 == 0 && aligned(gx);
 #pragma unroll
-  for (int i = 0; i < TM; ++i) {
+  for (int i = 0; i < 4; ++i) {
     const Place in = place_of(corner.m + row + i, rows.count, columns.count);
     const int h = rows.first + in.j * SH, v = columns.first + in.k * SW;
-    const int pixel = (in.i * H + h) * W + v;
-#pragma unroll
-    for (int j = 0; j < TN; ++j) {
-      const int c = corner.n + column + j;
-      if (in.i < N && c < C) gx[pixel * C + c] = sum[i][j];
-    }
+    if (in.i < N)
+      put_four(gx + ((in.i * H + h) * W + v) * C, corner.n + column, C,
+               {sum[i][0], sum[i][1], sum[i][2], sum[i][3]}, whole);
   }
 }
 
 //! grid    cdiv(KH * KW * C, BM) * cdiv(O, BN), splits
 //! block   THREADS
-extern "C" __global__ void __launch_bounds__(THREADS)
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)
 conv2d_weight_grad(const float* __restrict__ gy, const float* __restrict__ x, float* partial,
                    int N, int H, int W, int C, int OH, int OW, int O, int PH, int PW,
                    int splits) {
   __shared__ __align__(16) float As[BK][BM + PAD];
-  __shared__ __align__(16) float Bs[BK][BN + PAD];
-  const int t = threadIdx.x, row = t / SIDE * TM, column = t % SIDE * TN;
+  __shared__ __align__(16) float Bs[BK][BN];
+  const int M = KH * KW * C, t = threadIdx.x;
   const Corner corner = corner_of(O);
-  const int m = t % BM, run = t / BM * RUN;
-  const Place tap = place_of(corner.m + m, KW, C);
   const Share share = share_of(N * OH * OW, blockIdx.y, splits);
-  Place out = place_of(share.first + run, OH, OW);
-  float sum[TM][TN] = {};
+  const int m = t % (BM / 4) * 4, k = t / (BM / 4);  // of A: the Fours lie along m, taps
+  const int n = t % ACROSS * 4, k_b = t / ACROSS;    // of B: along n
+  const bool whole_x = C % 4 == 0 && aligned(x), whole_gy = O % 4 == 0 && aligned(gy);
+  const Place tap = place_of(corner.m + m, KW, C);
+  Place out = place_of(share.first + k, OH, OW);
+  Four a[FOURS], b;
+  const auto fetch = [&](int k0) {
+#pragma unroll
+    for (int i = 0; i < FOURS; ++i) {
+      const int h = out.j * SH - PH, v = out.k * SW - PW;
+      const auto one = [&](Place tap) {
+        return image_at(x, out.i, h + tap.i, v + tap.j, tap.k, N, H, W, C);
+      };
+      if (k0 + k + i * (BK / FOURS) >= share.end) a[i] = {};
+      else if (!whole_x) a[i] = one_by_one(tap, KW, C, one);
+      else a[i] = image_four(x, out.i, h + tap.i, v + tap.j, tap.k, N, H, W, C, true);
+      advance(out, BK / FOURS, OH, OW);
+    }
+    b = four_of(gy, k0 + k_b, share.end, corner.n + n, O, whole_gy);
+  };
+  const int row = t / ACROSS * 4, column = t % ACROSS * 4;
+  float sum[4][4] = {};
+  if (share.first < share.end) fetch(share.first);
   for (int k0 = share.first; k0 < share.end; k0 += BK) {
 #pragma unroll
-    for (int k = run; k < run + RUN; ++k) {  // what lies beyond the share meets zeros of gy
-      const int h = out.j * SH - PH + tap.i, v = out.k * SW - PW + tap.j;
-      As[k][m] = image_at(x, out.i, h, v, tap.k, N, H, W, C);
-      advance(out, 1, OH, OW);
-    }
-    copy_rows(Bs, gy, k0, share.end, corner.n, O, t);
-    advance(out, BK - RUN, OH, OW);
+    for (int i = 0; i < FOURS; ++i) put_along(As, k + i * (BK / FOURS), m, a[i]);
+    put_along(Bs, k_b, n, b);
     __syncthreads();
-    multiply(As, Bs, sum, row, column);
+    if (k0 + BK < share.end) fetch(k0 + BK);
+    multiply(sum, As, Bs, row, column);
     __syncthreads();
   }
+  const bool whole = O % 4 == 0 && aligned(partial);
 #pragma unroll
-  for (int i = 0; i < TM; ++i)
-#pragma unroll
-    for (int j = 0; j < TN; ++j) {
-      const int to = corner.m + row + i, o = corner.n + column + j;
-      if (to < KH * KW * C && o < O) partial[(blockIdx.y * KH * KW * C + to) * O + o] = sum[i][j];
-    }
+  for (int i = 0; i < 4; ++i) {
+    const int to = corner.m + row + i;
+    if (to < M)
+      put_four(partial + (blockIdx.y * M + to) * O, corner.n + column, O,
+               {sum[i][0], sum[i][1], sum[i][2], sum[i][3]}, whole);
+  }
 }

@@ -2,155 +2,185 @@
 //
 //   y = act(gamma (x - mean) / sqrt(var + eps) + beta + residual)
 //
-//   x   32 channels          a block takes 32 channels and a share of the rows, 8 at a time;
-//       [ c c c ... c ]  \   neighbouring threads read neighbouring channels, and the 8 threads of
-//       [ c c c ... c ]   8  a channel meet in shared memory
-//       [ c c c ... c ]  /
-//       ...                  share 0 -> part 0      then one launch merges the parts of a channel
-//       ...                  share 1 -> part 1
+//   forward                                      backward
+//   channel_moments  x --> parts' mean, m2       channel_gradients  gy, x --> parts' sums
+//   merge_moments    parts --> mean, var         merge_gradients    parts --> gbeta, ggamma
+//   normalize        x --> y                     batch_norm_grad    gy, x --> gx
 //
-// Three launches forward (moments of each part, merged, then the normalisation) and three backward.
-// The variance is a sum of squared distances from the share's own mean, in a second reading, and
-// parts are merged by the formula of Chan, Golub and LeVeque (1979): nothing is lost where the mean
-// is a thousand times the deviation, as in E[x^2] - E[x]^2 it would be.
+// The first of each three goes down the columns as columns.cuh has it, a block a share of the rows,
+// so that also few channels fill the GPU; the last takes four neighbours a thread.
 //
-// Bytes forward: 16 for each x (read for the mean, for the variance and to normalise; y written; the
-// second reading is often a cache's); backward: 20 (gy and x twice, gx). FLOPs: about 8 and 12.
-// Memory limits it: what fusing saves is the 8 to 16 bytes of a ReLU and of a residual's addition.
-#include "common/reduce.cuh"
-#include "common/share.cuh"
-
+// Mean and variance come of one reading. Values are taken as distances from the first of the share
+// and merged one by one, as parts are, by the formula of Chan, Golub and LeVeque (1979): nothing
+// is lost where the mean is a thousand times the deviation, as in E[x^2] - E[x]^2 it would be.
+//
+// Bytes forward: 12 for each x (read for the moments and to normalise; y written); backward: 20 (gy
+// and x twice, gx), and 4 for each reading of y (RELU) and of the residual. FLOPs: about 12 and
+// 12. Memory limits it: what fusing saves is the 8 to 16 bytes of a ReLU and of a residual's
+// addition.
 #ifndef RESIDUAL
 #define RESIDUAL 0  // 1: add `residual` before the activation; backward also writes its gradient
 #endif
 #ifndef RELU
 #define RELU 0  // 1: what is below zero becomes zero; backward counts gy only where y > 0
 #endif
+#include "common/columns.cuh"
+#include "common/four.cuh"
+#include "common/relu.cuh"
 
-constexpr int COLUMNS = WARP;  // channels a block
-constexpr int ROWS = 8;
 constexpr int THREADS = 256;  // of the elementwise kernels
+constexpr int EACH = 4;       // elements a thread of theirs
+constexpr int MERGED = 8;     // channels a block that merges parts; a sector of each part
+constexpr int MERGERS = 32;   // and threads a channel
+constexpr int UNROLL = 4;     // rows that are read before the first is used
+static_assert(THREADS <= 1024 && MERGED * MERGERS <= 1024, "a block has at most 1024 threads");
+static_assert(sizeof(Four) == EACH * sizeof(float), "a Four holds a thread's elements");
+
+// How many values there are, their mean, and the sum of their squared distances from it.
+struct Moments {
+  float count, mean, m2;
+};
+
+__device__ __forceinline__ Moments merged(Moments some, Moments more) {
+  const float count = some.count + more.count, delta = more.mean - some.mean;
+  const float weight = __fdividef(more.count, fmaxf(count, 1.f));  // 0 where there are no more
+  return {count, some.mean + delta * weight,
+          some.m2 + more.m2 + delta * delta * (some.count * weight)};
+}
 
 //! grid    cdiv(channels, COLUMNS), parts
 //! block   COLUMNS, ROWS
-extern "C" __global__ void __launch_bounds__(COLUMNS * ROWS)
+extern "C" __global__ void __launch_bounds__(COLUMN_THREADS)
 channel_moments(const float* __restrict__ x, float* part_mean, float* part_m2, int rows,
                 int channels, int parts) {
-  __shared__ float sums[ROWS][COLUMNS];
-  __shared__ float squares[ROWS][COLUMNS];
+  __shared__ Moments partial[ROWS][COLUMNS];
   const int c = blockIdx.x * COLUMNS + threadIdx.x;
   const Share share = share_of(rows, blockIdx.y, parts);
-  const int count = share.end - share.first;
-  float sum = 0.f;
-  if (c < channels)
+  Moments moments = {};
+  float origin = 0.f;
+  if (c < channels && share.first < share.end) {
+    origin = x[share.first * channels + c];
+#pragma unroll UNROLL
     for (int row = share.first + threadIdx.y; row < share.end; row += ROWS)
-      sum += x[(long long)row * channels + c];
-  const float mean = column_reduce<add>(sum, sums) / (count ? count : 1);
-  float m2 = 0.f;
-  if (c < channels)
-    for (int row = share.first + threadIdx.y; row < share.end; row += ROWS) {
-      const float centred = x[(long long)row * channels + c] - mean;
-      m2 += centred * centred;
-    }
-  m2 = column_reduce<add>(m2, squares);
+      moments = merged(moments, {1.f, x[row * channels + c] - origin, 0.f});
+  }
+  moments = column_reduce<Moments, merged>(moments, partial);
   if (threadIdx.y == 0 && c < channels) {
-    part_mean[blockIdx.y * channels + c] = mean;
-    part_m2[blockIdx.y * channels + c] = m2;
+    part_mean[blockIdx.y * channels + c] = origin + moments.mean;
+    part_m2[blockIdx.y * channels + c] = moments.m2;
   }
 }
 
-// A thread a channel. With n values so far and k more, delta = mean of those - mean of these:
-//   m2 += m2 of those + delta^2 n k / (n + k)       mean += delta k / (n + k)
-//! grid    cdiv(channels, THREADS)
-//! block   THREADS
-extern "C" __global__ void __launch_bounds__(THREADS)
+//! grid    cdiv(channels, MERGED)
+//! block   MERGED, MERGERS
+extern "C" __global__ void __launch_bounds__(MERGED* MERGERS)
 merge_moments(const float* __restrict__ part_mean, const float* __restrict__ part_m2, float* mean,
               float* var, int rows, int channels, int parts) {
-  const int c = blockIdx.x * THREADS + threadIdx.x;
-  if (c >= channels) return;
-  float count = 0.f, center = 0.f, m2 = 0.f;
-  for (int part = 0; part < parts; ++part) {
-    const Share share = share_of(rows, part, parts);
-    const float more = share.end - share.first;
-    if (more == 0.f) continue;
-    const float delta = part_mean[part * channels + c] - center, weight = more / (count + more);
-    m2 += part_m2[part * channels + c] + delta * delta * count * weight;
-    center += delta * weight;
-    count += more;
+  __shared__ Moments partial[MERGERS][MERGED];
+  const int c = blockIdx.x * MERGED + threadIdx.x;
+  Moments moments = {};
+  if (c < channels)
+#pragma unroll UNROLL
+    for (int part = threadIdx.y; part < parts; part += MERGERS) {
+      const Share share = share_of(rows, part, parts);
+      const float count = share.end - share.first;
+      const int i = part * channels + c;
+      moments = merged(moments, {count, part_mean[i], part_m2[i]});
+    }
+  moments = column_reduce<Moments, merged>(moments, partial);
+  if (threadIdx.y == 0 && c < channels) {
+    mean[c] = moments.mean;
+    var[c] = moments.m2 / moments.count;
   }
-  mean[c] = center;
-  var[c] = m2 / count;
 }
 
-//! grid    cdiv(rows * channels, THREADS)
+//! grid    cdiv(rows * channels, THREADS * EACH)
 //! block   THREADS
 extern "C" __global__ void __launch_bounds__(THREADS)
 normalize(const float* __restrict__ x, const float* __restrict__ gamma,
           const float* __restrict__ beta, const float* __restrict__ mean,
           const float* __restrict__ var, const float* __restrict__ residual, float* y, float eps,
           int rows, int channels) {
-  const int i = blockIdx.x * THREADS + threadIdx.x;
-  if (i >= rows * channels) return;
-  const int c = i % channels;
-  float value = gamma[c] * ((x[i] - mean[c]) / sqrtf(var[c] + eps)) + beta[c];
-  if (RESIDUAL) value += residual[i];
-  y[i] = RELU && value <= 0.f ? 0.f : value;  // a NaN passes
+  const int first = (blockIdx.x * THREADS + threadIdx.x) * EACH, n = rows * channels;
+  if (first >= n) return;
+  const bool whole = aligned(x) && aligned(y) && (!RESIDUAL || aligned(residual));
+  const bool fours = channels % EACH == 0 && aligned(gamma) && aligned(beta) && aligned(mean) &&
+                     aligned(var);
+  Four value = four_at(x, first, n, whole);
+  const Four center = repeated_at(mean, first, channels, fours);
+  const Four spread = repeated_at(var, first, channels, fours);
+  const Four scale = repeated_at(gamma, first, channels, fours);
+  const Four shift = repeated_at(beta, first, channels, fours);
+#pragma unroll
+  for (int i = 0; i < EACH; ++i)
+    value.v[i] =
+        scale.v[i] * ((value.v[i] - center.v[i]) * rsqrtf(spread.v[i] + eps)) + shift.v[i];
+  if (RESIDUAL) value = sum_of(value, four_at(residual, first, n, whole));
+#pragma unroll
+  for (int i = 0; i < EACH; ++i) value.v[i] = activated(value.v[i]);
+  put_four(y, first, n, value, whole);
 }
 
-// The gradient that reaches the normalisation: gy, where the activation let it through.
-__device__ __forceinline__ float through(const float* __restrict__ gy,
-                                         const float* __restrict__ y, long long i) {
-  return RELU && y[i] <= 0.f ? 0.f : gy[i];
+// The two sums that the gradients for beta and gamma are, of g = gy as far as it passes back:
+// gbeta = sum of g;  ggamma = sum of g (x - mean) / sqrt(var + eps).
+struct Sums {
+  float beta, gamma;
+};
+
+__device__ __forceinline__ Sums added(Sums x, Sums y) {
+  return {x.beta + y.beta, x.gamma + y.gamma};
 }
 
-// gbeta = sum of g;  ggamma = sum of g (x - mean) / sqrt(var + eps); here over a share of the rows.
 //! grid    cdiv(channels, COLUMNS), parts
 //! block   COLUMNS, ROWS
-extern "C" __global__ void __launch_bounds__(COLUMNS * ROWS)
+extern "C" __global__ void __launch_bounds__(COLUMN_THREADS)
 channel_gradients(const float* __restrict__ gy, const float* __restrict__ x,
                   const float* __restrict__ y, const float* __restrict__ mean,
                   const float* __restrict__ var, float* part_gbeta, float* part_ggamma, float eps,
                   int rows, int channels, int parts) {
-  __shared__ float betas[ROWS][COLUMNS];
-  __shared__ float gammas[ROWS][COLUMNS];
+  __shared__ Sums partial[ROWS][COLUMNS];
   const int c = blockIdx.x * COLUMNS + threadIdx.x;
   const Share share = share_of(rows, blockIdx.y, parts);
-  float gbeta = 0.f, ggamma = 0.f;
+  Sums sums = {};
   if (c < channels) {
-    const float center = mean[c], inverse = 1.f / sqrtf(var[c] + eps);
+    const float center = mean[c], inverse = rsqrtf(var[c] + eps);
+#pragma unroll UNROLL
     for (int row = share.first + threadIdx.y; row < share.end; row += ROWS) {
-      const long long i = (long long)row * channels + c;
-      const float g = through(gy, y, i);
-      gbeta += g;
-      ggamma += g * ((x[i] - center) * inverse);
+      const int i = row * channels + c;
+      const float g = RELU ? passed_back(gy[i], y[i]) : gy[i];
+      sums = added(sums, {g, g * ((x[i] - center) * inverse)});
     }
   }
-  gbeta = column_reduce<add>(gbeta, betas);
-  ggamma = column_reduce<add>(ggamma, gammas);
+  sums = column_reduce<Sums, added>(sums, partial);
   if (threadIdx.y == 0 && c < channels) {
-    part_gbeta[blockIdx.y * channels + c] = gbeta;
-    part_ggamma[blockIdx.y * channels + c] = ggamma;
+    part_gbeta[blockIdx.y * channels + c] = sums.beta;
+    part_ggamma[blockIdx.y * channels + c] = sums.gamma;
   }
 }
 
-//! grid    cdiv(channels, THREADS)
-//! block   THREADS
-extern "C" __global__ void __launch_bounds__(THREADS)
+//! grid    cdiv(channels, MERGED)
+//! block   MERGED, MERGERS
+extern "C" __global__ void __launch_bounds__(MERGED* MERGERS)
 merge_gradients(const float* __restrict__ part_gbeta, const float* __restrict__ part_ggamma,
                 float* gbeta, float* ggamma, int channels, int parts) {
-  const int c = blockIdx.x * THREADS + threadIdx.x;
-  if (c >= channels) return;
-  float beta = 0.f, gamma = 0.f;
-  for (int part = 0; part < parts; ++part) {
-    beta += part_gbeta[part * channels + c];
-    gamma += part_ggamma[part * channels + c];
+  __shared__ Sums partial[MERGERS][MERGED];
+  const int c = blockIdx.x * MERGED + threadIdx.x;
+  Sums sums = {};
+  if (c < channels)
+#pragma unroll UNROLL
+    for (int part = threadIdx.y; part < parts; part += MERGERS) {
+      const int i = part * channels + c;
+      sums = added(sums, {part_gbeta[i], part_ggamma[i]});
+    }
+  sums = column_reduce<Sums, added>(sums, partial);
+  if (threadIdx.y == 0 && c < channels) {
+    gbeta[c] = sums.beta;
+    ggamma[c] = sums.gamma;
   }
-  gbeta[c] = beta;
-  ggamma[c] = gamma;
 }
 
 // gx = gamma / sqrt(var + eps) (g - gbeta / rows - x^ ggamma / rows), x^ the normalised x
-//! grid    cdiv(rows * channels, THREADS)
+//! grid    cdiv(rows * channels, THREADS * EACH)
 //! block   THREADS
 extern "C" __global__ void __launch_bounds__(THREADS)
 batch_norm_grad(const float* __restrict__ gy, const float* __restrict__ x,
@@ -158,11 +188,31 @@ batch_norm_grad(const float* __restrict__ gy, const float* __restrict__ x,
                 const float* __restrict__ mean, const float* __restrict__ var,
                 const float* __restrict__ gbeta, const float* __restrict__ ggamma, float* gx,
                 float* gresidual, float eps, int rows, int channels) {
-  const int i = blockIdx.x * THREADS + threadIdx.x;
-  if (i >= rows * channels) return;
-  const int c = i % channels;
-  const float inverse = 1.f / sqrtf(var[c] + eps), share = 1.f / rows;
-  const float g = through(gy, y, i), normal = (x[i] - mean[c]) * inverse;
-  gx[i] = gamma[c] * inverse * (g - gbeta[c] * share - normal * (ggamma[c] * share));
-  if (RESIDUAL) gresidual[i] = g;
+  const int first = (blockIdx.x * THREADS + threadIdx.x) * EACH, n = rows * channels;
+  if (first >= n) return;
+  const bool whole = aligned(gy) && aligned(x) && aligned(gx) && (!RELU || aligned(y)) &&
+                     (!RESIDUAL || aligned(gresidual));
+  const bool fours = channels % EACH == 0 && aligned(gamma) && aligned(mean) && aligned(var) &&
+                     aligned(gbeta) && aligned(ggamma);
+  Four g = four_at(gy, first, n, whole), value = four_at(x, first, n, whole);
+  if (RELU) {
+    const Four result = four_at(y, first, n, whole);
+#pragma unroll
+    for (int i = 0; i < EACH; ++i) g.v[i] = passed_back(g.v[i], result.v[i]);
+  }
+  const Four center = repeated_at(mean, first, channels, fours);
+  const Four spread = repeated_at(var, first, channels, fours);
+  const Four scale = repeated_at(gamma, first, channels, fours);
+  const Four of_beta = repeated_at(gbeta, first, channels, fours);
+  const Four of_gamma = repeated_at(ggamma, first, channels, fours);
+  const float share = __fdividef(1.f, rows);
+#pragma unroll
+  for (int i = 0; i < EACH; ++i) {
+    const float inverse = rsqrtf(spread.v[i] + eps);
+    const float normal = (value.v[i] - center.v[i]) * inverse;
+    value.v[i] = scale.v[i] * inverse *
+                 (g.v[i] - of_beta.v[i] * share - normal * (of_gamma.v[i] * share));
+  }
+  put_four(gx, first, n, value, whole);
+  if (RESIDUAL) put_four(gresidual, first, n, g, whole);
 }

@@ -1,21 +1,19 @@
 // Sums, maxima and sums of squares along rows or columns.
 //
-//   reduce_rows     x (rows, length)            reduce_columns    x (outer, length, inner)
+//   reduce_rows   x (rows, length)   reduce_long_rows                reduce_columns
+//                                                                    x (outer, length, inner)
+//   row 0 [ a warp             ]     row 0 [ block 0 | block 1 | ]
+//   row 1 [ the block's second ]           \_part 0_/\_part 1_/      columns.cuh has the picture
+//   ...   [ ...                ]     row 1 [ block 2 | block 3 | ]
 //
-//   row 0  [ lanes 0..31 | 0..31 | ... ]        threadIdx.x: 32 neighbouring columns
-//          \___ part 0 ___/\__ part 1 __/       0 [ c c c c ... c ]  \
-//           a warp           another            1 [ c c c c ... c ]   a block: 8 rows at a time,
-//                                               . [ c c c c ... c ]   then the 8 sums of a column
-//                                               7 [ c c c c ... c ]  /  in shared memory
+// Neighbouring threads read neighbours in all three. Where there are few results, each is cut into
+// `parts` that run side by side, so that the whole GPU reads, and a second launch reduces the parts'
+// results: no atomics, and the order of the additions is fixed.
 //
-// Neighbouring threads read neighbours in both. Where there are few results, each is cut into
-// `parts` that run side by side, and a second launch (parts = 1) reduces the parts' results: no
-// atomics, and the order of the additions is fixed.
-//
-// Bytes: 4 for each x; FLOPs: one each. Memory limits it. A warp sums 32 strands, each of
-// cdiv(length, 32 parts) numbers, so rounding errors grow with that and not with `length`.
-#include "common/reduce.cuh"
-#include "common/share.cuh"
+// Bytes: 4 for each x; FLOPs: one each. Memory limits it, as long as enough reads are under way: a
+// thread asks for UNROLL numbers before it adds the first. Each thread adds up a strand of its own,
+// of cdiv(length, 256 parts) numbers or so, and rounding errors grow with that, not with `length`.
+#include "common/columns.cuh"
 
 #ifndef OP
 #define OP sum  // sum, max or square_sum
@@ -23,10 +21,10 @@
 #define PASTE(a, b) a##b
 #define NAMED(prefix, name) PASTE(prefix, name)
 
-constexpr int WARPS = 8;
+constexpr int WARPS = 8;  // of a block that reduces rows
 constexpr int THREADS = WARPS * WARP;
-constexpr int COLUMNS = WARP;  // of a block of reduce_columns
-constexpr int ROWS = 8;
+constexpr int UNROLL = 8;
+static_assert(THREADS <= 1024, "a block has at most 1024 threads");
 
 // How an element enters, how two results become one, and the result of nothing.
 __device__ __forceinline__ float enter_sum(float x) { return x; }
@@ -43,35 +41,55 @@ __device__ __forceinline__ float enter(float x) { return NAMED(enter_, OP)(x); }
 __device__ __forceinline__ float combine(float x, float y) { return NAMED(combine_, OP)(x, y); }
 __device__ __forceinline__ float nothing() { return NAMED(nothing_, OP)(); }
 
-//! grid    cdiv(rows * parts, WARPS)
-//! block   THREADS
-extern "C" __global__ void __launch_bounds__(THREADS)
-reduce_rows(const float* __restrict__ x, float* y, int rows, int length, int parts) {
-  const int result = blockIdx.x * WARPS + threadIdx.x / WARP, lane = threadIdx.x % WARP;
-  if (result >= rows * parts) return;  // a whole warp leaves together
-  const Share share = share_of(length, result % parts, parts);
-  x += (long long)(result / parts) * length;
+// What x[first], x[first + step] ... come to, as far as they lie before x[end].
+__device__ __forceinline__ float strand(const float* __restrict__ x, int first, int end, int step,
+                                        long long stride) {
   float sum = nothing();
-  for (int i = share.first + lane; i < share.end; i += WARP) sum = combine(sum, enter(x[i]));
+#pragma unroll UNROLL
+  for (int i = first; i < end; i += step) sum = combine(sum, enter(x[i * stride]));
+  return sum;
+}
+
+//! grid    cdiv(rows, WARPS)
+//! block   WARP, WARPS
+extern "C" __global__ void __launch_bounds__(THREADS)
+reduce_rows(const float* __restrict__ x, float* y, int rows, int length) {
+  const int row = blockIdx.x * WARPS + threadIdx.y;
+  if (row >= rows) return;  // a whole warp leaves together
+  const float sum = strand(x + (long long)row * length, threadIdx.x, length, WARP, 1);
+  const float all = warp_reduce<combine>(sum);
+  if (threadIdx.x == 0) y[row] = all;
+}
+
+//! grid    rows * parts
+//! block   WARP, WARPS
+extern "C" __global__ void __launch_bounds__(THREADS)
+reduce_long_rows(const float* __restrict__ x, float* y, int rows, int length, int parts) {
+  __shared__ float partial[WARPS][WARP];
+  const Share share = share_of(length, blockIdx.x % parts, parts);
+  x += (long long)(blockIdx.x / parts) * length;
+  const int t = threadIdx.y * WARP + threadIdx.x;
+  float sum = strand(x, share.first + t, share.end, THREADS, 1);
+  sum = column_reduce<float, combine>(sum, partial);
+  if (threadIdx.y > 0) return;
   sum = warp_reduce<combine>(sum);
-  if (lane == 0) y[result] = sum;
+  if (threadIdx.x == 0) y[blockIdx.x] = sum;
 }
 
 //! grid    outer * cdiv(inner, COLUMNS), parts
 //! block   COLUMNS, ROWS
-extern "C" __global__ void __launch_bounds__(COLUMNS * ROWS)
+extern "C" __global__ void __launch_bounds__(COLUMN_THREADS)
 reduce_columns(const float* __restrict__ x, float* y, int outer, int length, int inner,
                int parts) {
   __shared__ float partial[ROWS][COLUMNS];
   const int across = (inner + COLUMNS - 1) / COLUMNS, o = blockIdx.x / across;
   const int column = blockIdx.x % across * COLUMNS + threadIdx.x;
   const Share share = share_of(length, blockIdx.y, parts);
-  x += (long long)o * length * inner + column;
   float sum = nothing();
   if (column < inner)
-    for (int i = share.first + threadIdx.y; i < share.end; i += ROWS)
-      sum = combine(sum, enter(x[(long long)i * inner]));
-  sum = column_reduce<combine>(sum, partial);
+    sum = strand(x + (long long)o * length * inner + column, share.first + threadIdx.y, share.end,
+                 ROWS, inner);
+  sum = column_reduce<float, combine>(sum, partial);
   if (threadIdx.y == 0 && column < inner)
     y[((long long)o * parts + blockIdx.y) * inner + column] = sum;
 }

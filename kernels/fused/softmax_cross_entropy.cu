@@ -1,5 +1,4 @@
-// Softmax over the classes of each row, its logarithm, and the cross-entropy loss, forward,
-// backward, and both in one pass.
+// Softmax over each row, its logarithm, and the cross-entropy loss, with their gradients.
 //
 //   x (rows, classes)   row 0  [ lane 0, 1, ... 31, 0, 1, ... ]  warp 0 of the block
 //                       row 1  [ lane 0, 1, ... 31, 0, 1, ... ]  warp 1
@@ -14,12 +13,14 @@
 //
 // Bytes: 4 for each logit read and 4 for each number written, since a row of a few thousand classes
 // is still in the cache at its second and third reading; FLOPs: about 5 a logit, and one exp each
-// time it is read. Memory limits it. `softmax_cross_entropy_forward_backward` writes the gradient
-// at once and saves the probabilities' 8 bytes a logit.
+// time it is read. `softmax_cross_entropy_forward_backward` writes the gradient at once and saves
+// the probabilities' 8 bytes a logit. What limits it: memory; with few classes the lanes beyond
+// them, which idle, and for a batch of some hundred rows the launch itself.
 #include "common/reduce.cuh"
 
 constexpr int WARPS = 4;  // rows a block
 constexpr int THREADS = WARPS * WARP;
+static_assert(THREADS <= 1024, "a block has at most 1024 threads");
 
 __device__ __forceinline__ int row_of_this_warp() {
   return blockIdx.x * WARPS + threadIdx.x / WARP;
@@ -38,6 +39,13 @@ __device__ __forceinline__ Normalizer normalizer(const float* __restrict__ x, in
   float sum = 0.f;
   for (int c = lane; c < classes; c += WARP) sum += expf(x[c] - largest);
   return {largest, logf(warp_sum(sum))};
+}
+
+// The loss of a row. The host does not look at labels that lie on a GPU, it would have to wait for
+// them: one that names no class gives NaN, and reads nothing.
+__device__ __forceinline__ float loss_of(const float* __restrict__ x, Normalizer n, long long label,
+                                         int classes) {
+  return 0 <= label && label < classes ? n.log_sum - (x[label] - n.largest) : nanf("");
 }
 
 //! grid    cdiv(rows, WARPS)
@@ -81,7 +89,7 @@ softmax_cross_entropy(const float* __restrict__ logits, const long long* __restr
   const Normalizer n = normalizer(logits + start, lane, classes);
   for (int c = lane; c < classes; c += WARP)
     probabilities[start + c] = expf(logits[start + c] - n.largest - n.log_sum);
-  if (lane == 0) losses[row] = n.log_sum - (logits[start + labels[row]] - n.largest);
+  if (lane == 0) losses[row] = loss_of(logits + start, n, labels[row], classes);
 }
 
 // gx = gy (softmax - one_hot); a null gy stands for gy_value in every row.
@@ -115,5 +123,5 @@ softmax_cross_entropy_forward_backward(const float* __restrict__ logits,
     const float probability = expf(logits[start + c] - n.largest - n.log_sum);
     gx[start + c] = gy_value * (probability - (c == labels[row] ? 1.f : 0.f));
   }
-  if (lane == 0) losses[row] = n.log_sum - (logits[start + labels[row]] - n.largest);
+  if (lane == 0) losses[row] = loss_of(logits + start, n, labels[row], classes);
 }

@@ -10,19 +10,21 @@
 // next tile before all have read. What limits it now: two loads from shared memory for each
 // multiply-add. The next rung lets a thread compute several elements of C and reuse what it read.
 //
+// A warp has a row of C. Of As it reads one element, a broadcast, of Bs a row: 32 different banks.
 // An operand that is stored transposed is copied by transposed threads, so that a warp always
-// reads neighbours; the column of padding keeps its writes to shared memory in different banks.
+// reads neighbours; it then writes a column of the tile, whose elements, T words apart, would all
+// be in one bank. A column of padding puts them into 32.
 #include "common/matmul.cuh"
 
-constexpr int T = 16;
+constexpr int T = 32;
 static_assert(T * T <= 1024, "a block has at most 1024 threads");
 
 //! grid    cdiv(N, T), cdiv(M, T), batch
 //! block   T, T
-extern "C" __global__ void matmul(const float* __restrict__ A, const float* __restrict__ B,
-                                  const float* __restrict__ bias,
-                                  const float* __restrict__ residual, float* C, int M, int N,
-                                  int K, int batch, long long stride_a, long long stride_b) {
+extern "C" __global__ void __launch_bounds__(T* T)
+matmul(const float* __restrict__ A, const float* __restrict__ B, const float* __restrict__ bias,
+       const float* __restrict__ residual, float* C, int M, int N, int K, int batch,
+       long long stride_a, long long stride_b) {
   __shared__ float As[T][T + 1];  // As[m][k]
   __shared__ float Bs[T][T + 1];  // Bs[k][n]
   A += blockIdx.z * stride_a;

@@ -53,7 +53,7 @@ matmul(const float* __restrict__ A, const float* __restrict__ B, const float* __
     put<!TRANSPOSE_A, BM>(As, fetch<!TRANSPOSE_A, BM, BK>(a, m0, k0, t), t);
     put<TRANSPOSE_B, BN>(Bs, fetch<TRANSPOSE_B, BN, BK>(b, n0, k0, t), t);
     __syncthreads();
-    multiply<SIDE * 4, SIDE * 4>(sum, As, Bs, row, column);
+    multiply<SIDE * 4, SIDE * 4, BK>(sum, As, Bs, row, column);
     __syncthreads();
   }
   finish_fours<SIDE * 4, SIDE * 4>(sum, bias, residual + matrix, C + matrix, m0 + row, n0 + column,

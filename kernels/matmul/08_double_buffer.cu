@@ -54,8 +54,8 @@ matmul(const float* __restrict__ A, const float* __restrict__ B, const float* __
   const int row = warp / (BN / WN) * WM + lane / LANES_N * 4;
   const int column = warp % (BN / WN) * WN + lane % LANES_N * 4;
   float sum[TM][TN] = {};
-  float4 next_a = fetch<!TRANSPOSE_A, BM, BK>(a, m0, 0, t);
-  float4 next_b = fetch<TRANSPOSE_B, BN, BK>(b, n0, 0, t);
+  Four next_a = fetch<!TRANSPOSE_A, BM, BK>(a, m0, 0, t);
+  Four next_b = fetch<TRANSPOSE_B, BN, BK>(b, n0, 0, t);
   int buffer = 0;
   for (int k0 = 0; k0 < K; k0 += BK) {
     put<!TRANSPOSE_A, BM>(As[buffer], next_a, t);
@@ -63,7 +63,7 @@ matmul(const float* __restrict__ A, const float* __restrict__ B, const float* __
     __syncthreads();
     next_a = fetch<!TRANSPOSE_A, BM, BK>(a, m0, k0 + BK, t);  // zeros, beyond the last slice
     next_b = fetch<TRANSPOSE_B, BN, BK>(b, n0, k0 + BK, t);
-    multiply<LANES_M * 4, LANES_N * 4>(sum, As[buffer], Bs[buffer], row, column);
+    multiply<LANES_M * 4, LANES_N * 4, 2>(sum, As[buffer], Bs[buffer], row, column);
     buffer = 1 - buffer;
   }
   finish_fours<LANES_M * 4, LANES_N * 4>(sum, bias, residual + matrix, C + matrix, m0 + row,

@@ -2,7 +2,7 @@
 
 `source` reads a file and its prototypes, `expressions` the arithmetic of its launch lines,
 `launching` checks arguments and launches, `emulator` runs kernels without a GPU, `cases` says what
-each kernel must compute.
+each kernel must compute, `footprint` what it takes of a GPU, `hardware` which GPU has run it.
 """
 
 from minidecay.cuda.launching import Launch, Module, launches, load

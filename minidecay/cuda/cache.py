@@ -2,22 +2,13 @@
 
 import hashlib
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from threading import get_ident
 
-__all__ = ["cached", "folder"]
+from minidecay.files import cache_folder
 
-
-def folder() -> Path:
-    """`$MINIDECAY_CACHE`, else `minidecay` in the user's cache folder."""
-    if chosen := os.environ.get("MINIDECAY_CACHE"):
-        return Path(chosen)
-    if base := os.environ.get("XDG_CACHE_HOME"):
-        return Path(base) / "minidecay"
-    place = "Library/Caches" if sys.platform == "darwin" else ".cache"
-    return Path.home() / place / "minidecay"
+__all__ = ["cached"]
 
 
 def cached(parts: tuple[object, ...], suffix: str, make: Callable[[Path], None]) -> Path:
@@ -27,7 +18,7 @@ def cached(parts: tuple[object, ...], suffix: str, make: Callable[[Path], None])
     by side never see half a file. `parts` must hold all that the file depends on.
     """
     key = hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:24]
-    path = folder() / f"{key}{suffix}"
+    path = cache_folder() / f"{key}{suffix}"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_suffix(f".{os.getpid()}.{get_ident()}{suffix}")

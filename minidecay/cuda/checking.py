@@ -1,7 +1,9 @@
-"""`minidecay kernels check`: every kernel on ragged shapes, watched access by access."""
+"""`minidecay kernels check`: every kernel on ragged shapes, watched access by access, and what it
+takes of every GPU.
+"""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,9 +11,11 @@ import numpy as np
 from minidecay.cuda import source
 from minidecay.cuda.cases import REFERENCES, Case, cases
 from minidecay.cuda.emulator import Finding, KernelFault
+from minidecay.cuda.emulator.building import CompilerError
+from minidecay.cuda.footprint import Footprint, footprint
 from minidecay.cuda.launching import load
 
-__all__ = ["Outcome", "check", "every_kernel", "reference_of", "run"]
+__all__ = ["Outcome", "Verdict", "check", "every_kernel", "judge", "reference_of", "run"]
 
 
 @dataclass(frozen=True)
@@ -25,11 +29,30 @@ class Outcome:
     case: Case
     findings: tuple[Finding, ...]
     error: float
-    where: str = ""  # the worst element: "C[0, 16] is 3.5, not 4.5"
+    where: str = ""  # the worst element: "C[0, 16] is 3.5, not 4.5"; or why it was not launched
 
     @property
     def passed(self) -> bool:
         return not self.findings and self.error <= 1
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What `minidecay kernels check` found out about one kernel file.
+
+    Attributes:
+        cases: how many there are.
+        passed: how many of them did.
+        error: the worst of their outcomes.
+        footprint: None where the file was not compiled by NVRTC.
+        findings: whatever is wrong, a message each; none is a clean file.
+    """
+
+    cases: int
+    passed: int
+    error: float
+    footprint: Footprint | None
+    findings: tuple[str, ...]
 
 
 def reference_of(name: str) -> str | None:
@@ -47,20 +70,70 @@ def check(name: str, reference: str) -> Iterable[Outcome]:
         yield run(name, case)
 
 
-def run(name: str, case: Case, *, watched: bool = True) -> Outcome:
-    """Run one case on the file `name`, on copies of its arrays."""
-    case = replace(case, arguments=tuple(map(_copied, case.arguments)))
-    options: dict[str, Any] = dict(case.defines)
-    module = load(name, check=watched, **options)
+def judge(name: str, reference: str, *, compiled: bool) -> Verdict:
+    """Check a file, and compile it by NVRTC for every architecture if `compiled`.
+
+    What the emulator's compiler refuses is not given to NVRTC.
+
+    Raises:
+        ValueError: no such file or reference.
+        CompilerMissingError, NvrtcMissingError: what compiles is not here.
+    """
     try:
-        module.launch(case.kernel, case.arguments)
+        outcomes = list(check(name, reference))
+    except CompilerError as error:
+        return Verdict(len(list(cases(reference))), 0, np.inf, None, (str(error),))
+    taken = footprint(name, [each.case.defines for each in outcomes]) if compiled else None
+    failed = [outcome for outcome in outcomes if not outcome.passed]
+    return Verdict(
+        len(outcomes),
+        len(outcomes) - len(failed),
+        max(outcome.error for outcome in outcomes),
+        taken,
+        (*_told(failed), *(taken.findings if taken else ())),
+    )
+
+
+def _told(failed: Sequence[Outcome]) -> Iterator[str]:
+    """Each finding once, with the first case that showed it; then a wrong result, if any."""
+    seen = set()
+    for outcome in failed:
+        for finding in outcome.findings:
+            if (key := (finding.kind, finding.place)) not in seen:
+                seen.add(key)
+                yield f"{finding}\n    on {outcome.case.label}"
+    if wrong := [outcome for outcome in failed if not outcome.findings]:
+        yield f"wrong on {len(wrong)} cases, first {wrong[0].case.label}: {wrong[0].where}"
+
+
+def run(name: str, case: Case, *, watched: bool = True, device: str = "emulated") -> Outcome:
+    """Run one case on the file `name`, on copies of its arrays.
+
+    On the device "cuda" nothing can be watched.
+
+    Raises:
+        ValueError: no such file, or code that does not compile.
+    """
+    copied, back = _ways(device)
+    arguments = [copied(a) if isinstance(a, np.ndarray) else a for a in case.arguments]
+    options: dict[str, Any] = dict(case.defines)
+    module = load(name, check=watched, device=device, **options)
+    if not (signature := module.source.kernels.get(case.kernel)):
+        known = ", ".join(module.source.kernels)
+        return Outcome(case, (), np.inf, f"there is no kernel {case.kernel}, but {known}")
+    parameters = [each.name for each in signature.parameters]
+    if unknown := [each for each in case.expected if each not in parameters]:
+        takes = f"{case.kernel}({', '.join(parameters)})"
+        return Outcome(case, (), np.inf, f"{takes} has no {unknown[0]} to leave its result in")
+    try:
+        module.launch(case.kernel, arguments)
     except KernelFault as fault:
         return Outcome(case, fault.findings, np.inf)
-    parameters = [each.name for each in module.source.kernels[case.kernel].parameters]
+    except (TypeError, ValueError) as refusal:
+        return Outcome(case, (), np.inf, str(refusal))
     worst, where = 0.0, ""
     for parameter, wanted in case.expected.items():
-        got = case.arguments[parameters.index(parameter)]
-        assert isinstance(got, np.ndarray)
+        got = back(arguments[parameters.index(parameter)])
         error, place = _off(got, wanted, case.rtol, case.atol)
         if error > worst:
             worst = error
@@ -69,8 +142,13 @@ def run(name: str, case: Case, *, watched: bool = True) -> Outcome:
     return Outcome(case, (), worst, where)
 
 
-def _copied(argument: np.ndarray | int | float | None) -> np.ndarray | int | float | None:
-    return argument.copy() if isinstance(argument, np.ndarray) else argument
+def _ways(device: str) -> tuple[Callable[[np.ndarray], Any], Callable[[Any], np.ndarray]]:
+    """How a copy of an array gets to a device, and how what lies there comes back."""
+    if device != "cuda":
+        return np.array, np.asarray
+    import cupy
+
+    return cupy.array, lambda array: array.get()
 
 
 def _off(

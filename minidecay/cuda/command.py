@@ -2,10 +2,13 @@
 
 import argparse
 import sys
+from itertools import takewhile
 from pathlib import Path
+from textwrap import fill, indent
 
-from minidecay.cuda import checking, counting, source
+from minidecay.cuda import checking, counting, hardware, nvrtc, source
 from minidecay.cuda.cases import REFERENCES
+from minidecay.cuda.checking import Verdict
 from minidecay.cuda.emulator import KernelFault
 from minidecay.cuda.emulator.building import CompilerMissingError
 
@@ -15,12 +18,15 @@ __all__ = ["add_arguments", "main"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the subcommands list, check and count."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    actions.add_parser("list", help="name the kernels")
+    actions.add_parser("list", help="name the kernels, and the GPUs that have run them")
     check = actions.add_parser(
         "check",
-        help="run kernels on ragged shapes on the CPU, watching every access",
+        help="run kernels on ragged shapes on the CPU, and compile them for every GPU",
         description="Runs each kernel on the CPU against NumPy, on ragged shapes, and reports "
-        "races, missing barriers, reads and writes out of bounds with their line. "
+        "races, missing barriers, reads and writes out of bounds with their line. Where NVRTC is "
+        f"installed, compiles it for sm_{', '.join(nvrtc.ARCHITECTURES)} and reports the most "
+        "registers and shared memory, spills, and the lowest occupancy, computed. A spill is a "
+        "finding, and so is more than kernels/budgets.toml allows to a kernel of the project. "
         "Exit code 0: clean; 1: findings; 2: wrong use.",
     )
     check.add_argument(
@@ -33,6 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--reference",
         choices=REFERENCES,
         help="what a .cu file of one's own must compute",
+    )
+    check.add_argument(
+        "--require-nvrtc",
+        action="store_true",
+        help="end with 2 where NVRTC is missing; without this its columns are left out",
     )
     count = actions.add_parser(
         "count",
@@ -72,8 +83,8 @@ def main(arguments: argparse.Namespace) -> int:
     try:
         if arguments.action == "count":
             return _count(arguments)
-        return _check(arguments.names, arguments.reference)
-    except (ValueError, CompilerMissingError) as error:
+        return _check(arguments.names, arguments.reference, arguments.require_nvrtc)
+    except (ValueError, CompilerMissingError, nvrtc.NvrtcMissingError) as error:
         print(f"minidecay kernels {arguments.action}: {error}", file=sys.stderr)
         return 2
 
@@ -82,13 +93,15 @@ def _list() -> int:
     names = source.names()
     width = max(map(len, names), default=0)
     for name in names:
-        print(f"{name:{width}}  {_idea(source.find(name))}")
+        print(f"{name:{width}}  hardware: {hardware.verified_on(name)}")
+        print(fill(_idea(source.find(name)), 96, initial_indent="    ", subsequent_indent="    "))
     return 0
 
 
 def _idea(path: Path) -> str:
-    """The first line of a kernel file, which says its idea."""
-    return path.read_text().partition("\n")[0].strip("/ ")
+    """The first sentence of a kernel file, which says its idea."""
+    lines = takewhile(lambda line: line.strip("/ "), path.read_text().splitlines())
+    return " ".join(line.strip("/ ") for line in lines).partition(". ")[0].rstrip(".:") + "."
 
 
 def _count(arguments: argparse.Namespace) -> int:
@@ -102,7 +115,7 @@ def _count(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check(names: list[str], reference: str | None) -> int:
+def _check(names: list[str], reference: str | None, require_nvrtc: bool) -> int:
     names = names or checking.every_kernel()
     held_to = [(name, reference or checking.reference_of(name)) for name in names]
     for name, known in held_to:
@@ -110,28 +123,58 @@ def _check(names: list[str], reference: str | None) -> int:
         if known is None:
             choices = ", ".join(REFERENCES)
             raise ValueError(f"{name}: say what it must compute by --reference, of {choices}")
-    width = max(map(len, names), default=0)
-    print(f"{'kernel':{width}}  cases  passed  worst error / tolerance")
+    missing = _missing_nvrtc(require_nvrtc)
+    width = max(len("kernel"), *map(len, names))
+    print(_ROW.format("kernel", *_COLUMNS, width=width))
     clean = True
     for name, known in held_to:
-        outcomes = list(checking.check(name, str(known)))
-        passed = sum(outcome.passed for outcome in outcomes)
-        worst = max(outcome.error for outcome in outcomes)
-        print(f"{name:{width}}  {len(outcomes):5}  {passed:6}  {worst:.2g}", flush=True)
-        clean &= passed == len(outcomes)
-        _tell([outcome for outcome in outcomes if not outcome.passed])
+        verdict = checking.judge(name, str(known), compiled=not missing)
+        print(_ROW.format(name, *_cells(verdict), width=width), flush=True)
+        for finding in verdict.findings:
+            print(indent(finding, "    "))
+        clean &= not verdict.findings
+    print(f"not compiled for any GPU: {missing}" if missing else _LEGEND)
     print("clean" if clean else "not clean")
     return 0 if clean else 1
 
 
-def _tell(failed: list[checking.Outcome]) -> None:
-    """Each finding once, with the first case that showed it; then a wrong result, if any."""
-    seen = set()
-    for outcome in failed:
-        for finding in outcome.findings:
-            if (key := (finding.kind, finding.place)) not in seen:
-                seen.add(key)
-                print(f"    {finding}\n        on {outcome.case.label}")
-    wrong = [outcome for outcome in failed if not outcome.findings]
-    if wrong:
-        print(f"    wrong on {len(wrong)} cases, first {wrong[0].case.label}: {wrong[0].where}")
+_COLUMNS = (
+    *("passed", "error/tol", "findings"),
+    *("registers", "shared", "spills", "occupancy"),
+)
+_LEGEND = (
+    "registers a thread, shared memory a block and spills in bytes, occupancy computed: the worst\n"
+    f"over a file's kernels, its options and sm_{', '.join(nvrtc.ARCHITECTURES)}"
+)
+_ROW = "{:{width}}  {:>10}  {:>9}  {:>8}  {:>9}  {:>6}  {:>6}  {}"
+
+
+def _cells(verdict: Verdict) -> list[str]:
+    """A row of the table under `_COLUMNS`: of the file's kernels, options and GPUs the worst."""
+    passed = f"{verdict.passed} of {verdict.cases}"
+    told = [passed, f"{verdict.error:.2g}", str(len(verdict.findings))]
+    taken = verdict.footprint
+    if not taken or not (hungriest := taken.hungriest):
+        return [*told, "-", "-", "-", "-"]
+    assert taken.widest and taken.leakiest
+    occupancy = "-"
+    if emptiest := taken.emptiest:
+        occupancy = f"{emptiest.filled:.0%}"
+        occupancy += f" sm_{emptiest.arch}" if emptiest.filled < 1 else ""
+    worst = (hungriest.registers, taken.widest.shared, taken.leakiest.spills)
+    return [*told, *map(str, worst), occupancy]
+
+
+def _missing_nvrtc(required: bool) -> str:
+    """Why there is no NVRTC, and the mend; nothing where there is one.
+
+    Raises:
+        NvrtcMissingError: there is none, and it is required.
+    """
+    try:
+        nvrtc.version()
+    except nvrtc.NvrtcMissingError as error:
+        if required:
+            raise
+        return str(error)
+    return ""

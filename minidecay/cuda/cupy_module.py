@@ -5,19 +5,21 @@ not see an edited include. CuPy loads what we compiled, and launches it.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from minidecay.cuda import nvrtc
+from minidecay.cuda.arguments import Extent
 from minidecay.cuda.cache import cached
-from minidecay.cuda.launching import Extent
 from minidecay.cuda.source import Signature, Source
 
 __all__ = ["CupyModule"]
 
 _PLAIN_SHARED = 48 * 1024  # bytes of dynamic shared memory; more must be asked for
+_NULL = np.uintp(0)
 
 
 class CupyModule:
@@ -31,15 +33,17 @@ class CupyModule:
         import cupy
 
         self.array_type: type[Any] = cupy.ndarray
-        cupy.cuda.nvrtc.getVersion()  # CuPy's NVRTC is loaded now, and preferred to any other
+        with suppress(Exception):  # where CuPy has none, `nvrtc.find` looks on, and says the mend
+            cupy.cuda.nvrtc.getVersion()  # CuPy's NVRTC is loaded now, and preferred to any other
         arch = _architecture(cupy.cuda.Device().compute_capability)
-        made_of = (source.text, *sorted(defines.items()), arch, nvrtc.version())
+        made_of = (source.text, *sorted(defines.items()), arch, nvrtc.FLAGS, nvrtc.version())
 
         def make(path: Path) -> None:
             path.write_bytes(nvrtc.compile_cubin(source.text, source.label, arch, defines).cubin)
 
         self._module = cupy.RawModule(path=str(cached(made_of, ".cubin", make)))
         self._functions: dict[str, Any] = {}
+        self._granted = dict.fromkeys(source.kernels, _PLAIN_SHARED)  # bytes of dynamic shared
 
     def launch(
         self,
@@ -50,13 +54,14 @@ class CupyModule:
         arguments: Sequence[Any],
     ) -> None:
         """Launch one kernel on CuPy's current stream; it may still run when this returns."""
-        if signature.name not in self._functions:
-            self._functions[signature.name] = self._module.get_function(signature.name)
-        function = self._functions[signature.name]
-        if shared > _PLAIN_SHARED:
-            function.max_dynamic_shared_size_bytes = shared
-        null = np.uintp(0)
-        given = tuple(null if value is None else value for value in arguments)
+        name = signature.name
+        if name not in self._functions:
+            self._functions[name] = self._module.get_function(name)
+        function = self._functions[name]
+        if shared > self._granted[name]:
+            function.max_dynamic_shared_size_bytes = self._granted[name] = shared
+        # CuPy passes an array's address, and the bytes of a NumPy scalar of whatever type it is.
+        given = tuple([_NULL if value is None else value for value in arguments])
         function(grid, block, given, shared_mem=shared)
 
 

@@ -3,9 +3,10 @@
 import ast
 import operator
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import lru_cache
 
-__all__ = ["cdiv", "evaluate"]
+__all__ = ["cdiv", "evaluate", "names_in"]
 
 
 def cdiv(a: int, b: int) -> int:
@@ -55,6 +56,20 @@ def evaluate(text: str, names: Mapping[str, int]) -> tuple[int, ...]:
         return tuple(int(_value(node, names)) for node in _parsed(text))
     except (SyntaxError, TypeError, ZeroDivisionError) as error:
         raise ValueError(f"{text!r} cannot be evaluated: {error}") from None
+
+
+def names_in(*texts: str) -> frozenset[str]:
+    """The names that expressions use, their functions' among them; a text that is none has none.
+
+    >>> sorted(names_in("cdiv(N, 64)", "M / 2"))
+    ['M', 'N', 'cdiv']
+    """
+    names = set()
+    for text in texts:
+        with suppress(SyntaxError):
+            nodes = (node for each in _parsed(text) for node in ast.walk(each))
+            names |= {node.id for node in nodes if isinstance(node, ast.Name)}
+    return frozenset(names)
 
 
 @lru_cache(maxsize=1024)

@@ -6,29 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
+from minidecay.cuda.arguments import TYPES, Arguments, Extent
 from minidecay.cuda.emulator import EmulatedModule
-from minidecay.cuda.expressions import evaluate
-from minidecay.cuda.source import Parameter, Signature, Source, find, read
+from minidecay.cuda.source import Signature, Source, find, read
 
 __all__ = ["TYPES", "Compiled", "Launch", "Module", "launches", "load"]
-
-Extent = tuple[int, int, int]
-
-TYPES: dict[str, type[np.generic]] = {
-    "float": np.float32,
-    "double": np.float64,
-    "int": np.int32,
-    "unsigned": np.uint32,
-    "unsigned int": np.uint32,
-    "long long": np.int64,
-    "unsigned long long": np.uint64,
-    "unsigned char": np.uint8,
-}
-_THREADS = 1024  # of a block, at most
-_GRID = (2**31 - 1, 65535, 65535)
-_ELEMENTS = 2**31  # kernels index with int
 
 
 class Compiled(Protocol):
@@ -76,6 +58,7 @@ class Module:
         self.source, self.defines = source, dict(defines)
         self._constants = source.constants(defines)
         self._compiled = compiled
+        self._arguments: dict[str, Arguments] = {}  # by kernel, from its first launch on
 
     def __getattr__(self, name: str) -> Any:
         if name not in self.source.kernels:
@@ -88,34 +71,22 @@ class Module:
 
         Raises:
             TypeError: too many or few arguments, or one that is not of the parameter's type.
-            ValueError: a size that the kernel does not take.
+            ValueError: a size that the kernel does not take, or a type that none takes.
             KernelFault: check mode found something.
         """
-        signature = self.source.kernels[name]
-        values = _coerced(signature, arguments, self._compiled.array_type)
-        scalars = {
-            parameter.name: int(value)
-            for parameter, value in zip(signature.parameters, values, strict=True)
-            if isinstance(value, np.integer)
-        }
-        sizes = {**self._constants, **scalars}
-        for condition, why in signature.requirements:
-            if not evaluate(condition, sizes)[0]:
-                given = ", ".join(f"{k}={v}" for k, v in scalars.items())
-                raise ValueError(f"{name}: {condition} does not hold for {given}: {why}")
-        grid = _extent(name, "grid", evaluate(signature.grid, sizes))
-        block = _extent(name, "block", evaluate(signature.block, sizes))
-        if 0 in grid:
+        if name not in self._arguments:
+            self._arguments[name] = Arguments(
+                self.source.kernels[name], self._constants, self._compiled.array_type
+            )
+        takes = self._arguments[name]
+        values = takes.coerced(arguments)
+        extents = takes.extents(values)
+        if extents is None:
             return
-        if any(extent > limit for extent, limit in zip(grid, _GRID, strict=True)):
-            raise ValueError(f"{name}: a grid of {grid} is more than a GPU takes, {_GRID}")
-        if not 0 < block[0] * block[1] * block[2] <= _THREADS:
-            raise ValueError(f"{name}: a block of {block}; a block has 1 to {_THREADS} threads")
-        shared = evaluate(signature.shared, sizes)[0]
         for log in _logs:
             file = self.source.label.removeprefix("kernels/").removesuffix(".cu")
-            log.append(Launch(file, name, self.defines, grid, block))
-        self._compiled.launch(signature, grid, block, shared, values)
+            log.append(Launch(file, name, self.defines, extents.grid, extents.block))
+        self._compiled.launch(self.source.kernels[name], *extents, values)
 
 
 _logs: list[list[Launch]] = []
@@ -178,45 +149,3 @@ def _compiled(
 
 
 _loaded: dict[tuple[object, ...], Module] = {}  # by all that a module is made of
-
-
-def _coerced(signature: Signature, arguments: Sequence[Any], array_type: type) -> list[Any]:
-    if len(arguments) != len(signature.parameters):
-        takes = ", ".join(parameter.name for parameter in signature.parameters)
-        raise TypeError(f"{signature.name}({takes}) was given {len(arguments)} arguments")
-    pairs = zip(signature.parameters, arguments, strict=True)
-    return [_argument(signature.name, parameter, value, array_type) for parameter, value in pairs]
-
-
-def _argument(kernel: str, parameter: Parameter, value: Any, array_type: type[Any]) -> Any:
-    name, wanted = parameter.name, TYPES[parameter.type]
-    if not parameter.pointer:
-        if not isinstance(value, int | float | np.generic) or (
-            isinstance(value, float | np.floating) and not issubclass(wanted, np.floating)
-        ):
-            raise TypeError(f"{kernel}: {name} is {value!r}, the kernel takes {parameter.type}")
-        try:
-            return wanted(value)
-        except OverflowError:
-            raise ValueError(f"{kernel}: {name} = {value} does not fit {parameter.type}") from None
-    if value is None:
-        return None
-    if not isinstance(value, array_type):
-        kind = array_type.__module__.partition(".")[0]
-        raise TypeError(f"{kernel}: {name} must be a {kind} array, not {type(value).__name__}")
-    if value.dtype != wanted:
-        raise TypeError(f"{kernel}: {name} is {value.dtype}, the kernel takes {parameter.type}*")
-    if not value.flags.c_contiguous:
-        raise ValueError(f"{kernel}: {name} is not C-contiguous; copy it first")
-    if value.size >= _ELEMENTS:
-        raise ValueError(f"{kernel}: {name} has {value.size} elements, kernels take < 2**31")
-    return value
-
-
-def _extent(kernel: str, what: str, values: tuple[int, ...]) -> Extent:
-    if not 1 <= len(values) <= 3 or min(values) < 0:
-        raise ValueError(
-            f"{kernel}: its {what} comes out as {values}; 1 to 3 extents, none below 0"
-        )
-    x, y, z = (*values, 1, 1)[:3]
-    return x, y, z

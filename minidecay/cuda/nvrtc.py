@@ -6,26 +6,30 @@ those of https://docs.nvidia.com/cuda/nvrtc/.
 
 import ctypes
 import ctypes.util
+import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 __all__ = [
     "ARCHITECTURES",
+    "FLAGS",
     "CompileError",
     "Compiled",
     "NvrtcMissingError",
+    "candidates",
     "compile_cubin",
     "find",
     "version",
 ]
 
 ARCHITECTURES = ("75", "80", "86", "89", "90a", "100", "120")
+FLAGS = ("-std=c++17", "-default-device", "--ptxas-options=-v", "-lineinfo")
 _INVALID_OPTION, _COMPILATION = 5, 6  # the nvrtcResult codes that the caller's input can cause
-_MEND = "pip install 'minidecay[nvrtc]'"
+_MEND = 'pip install "minidecay[nvrtc]"'
 
 
 class NvrtcMissingError(RuntimeError):
@@ -50,21 +54,30 @@ class Compiled:
 
 
 def find() -> Path:
-    """NVRTC's library: one that is loaded (CuPy's), else the newest wheel's, else the system's.
+    """The library that is used: the first of `candidates` that loads.
 
     Raises:
         NvrtcMissingError: there is none; the message says how to get one.
     """
+    return Path(_library()._name)
+
+
+def candidates() -> Iterator[Path]:
+    """Where NVRTC may be: loaded already (CuPy's), in a wheel, the system's, the toolkit's."""
     if loaded := _loaded():
-        return loaded
-    # cu13 is the layout of CUDA 13's wheel, cuda_nvrtc that of CUDA 12's.
+        yield loaded
+    # cu13 is the layout of CUDA 13's wheel, cuda_nvrtc that of CUDA 12's; the newest comes first.
     for layout in ("cu1*", "cuda_nvrtc"):
         for folder in map(Path, sys.path):
-            if found := sorted(folder.glob(f"nvidia/{layout}/lib/libnvrtc.so.*")):
-                return found[-1].absolute()
+            for file in ("lib/libnvrtc.so.*", "bin/nvrtc64_*.dll"):
+                found = sorted(folder.glob(f"nvidia/{layout}/{file}"), reverse=True)
+                yield from (path.absolute() for path in found)
     if name := ctypes.util.find_library("nvrtc"):
-        return Path(name)
-    raise NvrtcMissingError(f"NVIDIA's runtime compiler NVRTC is not installed: {_MEND}")
+        yield Path(name)
+    for variable in ("CUDA_PATH", "CUDA_HOME"):
+        if toolkit := os.environ.get(variable):
+            path = Path(toolkit, "lib64", "libnvrtc.so").absolute()
+            yield from (path,) if path.exists() else ()
 
 
 def _loaded() -> Path | None:
@@ -97,21 +110,17 @@ def compile_cubin(
         text: the code, its includes in place.
         label: the file that messages name, where no `#line` in the text says otherwise.
         arch: a compute capability without its dot, as in `ARCHITECTURES`.
-        defines: macros to set, as by `-D`.
+        defines: macros to set. In the text, not by `-D`, which NVRTC's own header would meet: an
+            option may be called T.
 
     Raises:
         CompileError: the code does not compile, or NVRTC does not know `arch`.
         NvrtcMissingError: as `find`.
         RuntimeError: NVRTC itself failed.
     """
-    options = [
-        f"-arch=sm_{arch}",
-        "-std=c++17",
-        "-default-device",
-        "--ptxas-options=-v",
-        "-lineinfo",
-        *(f"-D{name}={value}" for name, value in (defines or {}).items()),
-    ]
+    macros = "".join(f"#define {name} {value}\n" for name, value in (defines or {}).items())
+    text = f'{macros}#line 1 "{label}"\n{text}'
+    options = [f"-arch=sm_{arch}", *FLAGS]
     arguments = (ctypes.c_char_p * len(options))(*(option.encode() for option in options))
     program = ctypes.c_void_p()
     _call("nvrtcCreateProgram", ctypes.byref(program), text.encode(), label.encode(), 0, None, None)
@@ -128,15 +137,23 @@ def compile_cubin(
 
 @cache
 def _library() -> ctypes.CDLL:
-    path = find()
-    try:
-        if path.is_absolute():
-            # NVRTC opens its builtins by name, and no search path leads into a wheel.
-            for builtins in path.parent.glob("libnvrtc-builtins.so*"):
-                ctypes.CDLL(str(builtins), mode=ctypes.RTLD_GLOBAL)
-        library = ctypes.CDLL(str(path))
-    except OSError as error:
-        raise NvrtcMissingError(f"NVRTC does not load ({error}); {_MEND}") from error
+    failure: OSError | None = None
+    for path in candidates():
+        try:
+            return _load(path)
+        except OSError as error:
+            failure = failure or error
+    if failure:
+        raise NvrtcMissingError(f"NVRTC does not load ({failure}): {_MEND}") from failure
+    raise NvrtcMissingError(f"NVIDIA's runtime compiler NVRTC is not installed: {_MEND}")
+
+
+def _load(path: Path) -> ctypes.CDLL:
+    if path.is_absolute():
+        # NVRTC opens its builtins by name, and no search path leads into a wheel.
+        for builtins in path.parent.glob("libnvrtc-builtins.so*"):
+            ctypes.CDLL(str(builtins), mode=ctypes.RTLD_GLOBAL)
+    library = ctypes.CDLL(str(path))
     library.nvrtcGetErrorString.restype = ctypes.c_char_p
     return library
 

@@ -1,7 +1,40 @@
-"""Data sets: the constructed PatternSet, splits with named subsets, shuffled batches."""
+"""Data sets: constructed, published and your own; noisy labels, transforms, shuffled batches."""
 
+from minidecay.data.archives.cifar import CIFAR10_CLASSES, cifar10
+from minidecay.data.archives.mnist import mnist
 from minidecay.data.batching import batches
+from minidecay.data.noise import label_noise, pairwise_noise, symmetric_noise
 from minidecay.data.patterns import PatternSet, PatternSplit, estimate_complexity
-from minidecay.data.split import Split
+from minidecay.data.scikit import digits
+from minidecay.data.split import Split, from_arrays
+from minidecay.data.splitting import TrainTest, train_test_split
+from minidecay.data.transforms import (
+    Compose,
+    Normalize,
+    RandomCrop,
+    RandomHorizontalFlip,
+    channel_statistics,
+)
 
-__all__ = ["PatternSet", "PatternSplit", "Split", "batches", "estimate_complexity"]
+__all__ = [
+    "CIFAR10_CLASSES",
+    "Compose",
+    "Normalize",
+    "PatternSet",
+    "PatternSplit",
+    "RandomCrop",
+    "RandomHorizontalFlip",
+    "Split",
+    "TrainTest",
+    "batches",
+    "channel_statistics",
+    "cifar10",
+    "digits",
+    "estimate_complexity",
+    "from_arrays",
+    "label_noise",
+    "mnist",
+    "pairwise_noise",
+    "symmetric_noise",
+    "train_test_split",
+]

@@ -1,11 +1,11 @@
 """Split: images, their labels, and named subsets of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -56,6 +56,44 @@ class Split:
     def classes(self) -> int:
         """How many classes the labels speak of: the largest label + 1."""
         return int(self.labels.max()) + 1
+
+    def take(self, index: NDArray[np.integer[Any]] | NDArray[np.bool_] | slice) -> Self:
+        """The examples that `index` picks, with all that belongs to them.
+
+        index: a bool mask (N,), integers, or a slice. Subsets without an example there are left
+            out. Raises IndexError for places that do not exist, ValueError where none is picked.
+
+        >>> Split(np.zeros((3, 2)), np.array([0, 1, 1])).take(slice(2))
+        Split(2 examples of (2,) float64)
+        """
+        subsets = {name: mask[index] for name, mask in self.subsets.items()}
+        arrays = {f.name: getattr(self, f.name)[index] for f in fields(self) if f.name != "subsets"}
+        kept = {name: mask for name, mask in subsets.items() if mask.any()}
+        return replace(self, subsets=kept, **arrays)
+
+
+def from_arrays(
+    images: ArrayLike, labels: ArrayLike, subsets: Mapping[str, NDArray[np.bool_]] | None = None
+) -> Split:
+    """A data set from two arrays: images become float32, labels int64.
+
+    images: numbers (N, ...), pictures as NHWC. Values stay as they are: bytes of pixels are not
+        scaled, so divide them by 255 first. Torch's NCHW pictures: `images.transpose(0, 2, 3, 1)`.
+    labels: integers (N,) from 0.
+    subsets: name -> bool mask (N,), as for `Split`.
+
+    Raises TypeError for values that are no numbers and labels that are no integers, ValueError for
+    wrong shapes, negative labels, NaN and infinity.
+
+    >>> from_arrays([[0, 255], [3, 7], [1, 2]], [0, 1, 1])
+    Split(3 examples of (2,) float32)
+    """
+    values = np.asarray(images)
+    if values.dtype.kind not in "iuf":
+        raise TypeError(f"from_arrays: images of {values.dtype} are no numbers; convert them first")
+    with np.errstate(over="ignore"):  # what is too large for float32 is told as infinite
+        values = values.astype(np.float32, copy=False)
+    return Split(values, np.asarray(labels), subsets or {})
 
 
 def check_images(where: str, images: object) -> None:

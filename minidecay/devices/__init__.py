@@ -22,9 +22,12 @@ def device(name: "str | Device") -> Device:
 
     Raises:
         ValueError: no device has that name.
+        TypeError: `name` is neither a name nor a device.
         RuntimeError: `cuda` without CuPy or a GPU.
     """
     if not isinstance(name, str):
+        if not hasattr(name, "from_numpy"):
+            raise TypeError(f"device {name!r} is no device; choose one of {sorted(_MODULES)}")
         return name
     if name not in _loaded:
         if name not in _MODULES:

@@ -29,6 +29,7 @@ class Device(Protocol):
     def to_numpy(self, x: Array, /) -> np.ndarray: ...  # may share memory with x
     def zeros(self, shape: Shape, dtype: Any, /) -> Array: ...
     def ones(self, shape: Shape, dtype: Any, /) -> Array: ...
+    def arange(self, n: int, /) -> Array: ...  # 0 to n - 1, int64
     def copy(self, x: Array, /) -> Array: ...
     def copy_into(self, out: Array, x: Array, /) -> None: ...  # out[...] = x, broadcasting x
     def astype(self, x: Array, dtype: Any, /) -> Array: ...
@@ -49,13 +50,16 @@ class Device(Protocol):
     def div(self, x: Array | float, y: Array | float, /) -> Array: ...
     def pow(self, x: Array | float, y: Array | float, /) -> Array: ...
     def maximum(self, x: Array | float, y: Array | float, /) -> Array: ...
+    def minimum(self, x: Array | float, y: Array | float, /) -> Array: ...
     def neg(self, x: Array, /) -> Array: ...
     def exp(self, x: Array, /) -> Array: ...
     def log(self, x: Array, /) -> Array: ...
+    def log1p(self, x: Array, /) -> Array: ...  # log(1 + x), also where 1 + x rounds to 1
     def sqrt(self, x: Array, /) -> Array: ...
     def abs(self, x: Array, /) -> Array: ...
     def sign(self, x: Array, /) -> Array: ...
     def tanh(self, x: Array, /) -> Array: ...
+    def erf(self, x: Array, /) -> Array: ...  # 2 / sqrt(pi) times the integral of e**-t^2
     def sigmoid(self, x: Array, /) -> Array: ...
     def relu(self, x: Array, /) -> Array: ...
     def relu_grad(self, gy: Array, y: Array, /) -> Array: ...  # gy where y > 0, else 0
@@ -156,8 +160,8 @@ class Device(Protocol):
         self, gy: Array | float, probabilities: Array, labels: Array
     ) -> Array: ...  # gy: one for each example, (N,), or one number for all
 
-    # -- the optimiser's step, in place: g' = g + wd w;  v = m v + g';  w -= lr v ----------------
-    # (with nesterov w -= lr (g' + m v))
+    # -- an optimiser's step over flat arrays of one length, in place; g is only read -------------
+    # g' = g + weight_decay w or, decoupled, g' = g and before all else w -= lr weight_decay w
     def sgd_step(
         self,
         w: Array,
@@ -168,4 +172,51 @@ class Device(Protocol):
         momentum: float,
         weight_decay: float,
         nesterov: bool,
+        decoupled: bool = False,
+    ) -> None: ...  # v = momentum v + g';  w -= lr v, with nesterov lr (g' + momentum v)
+    def adam_step(
+        self,
+        w: Array,
+        g: Array,
+        m: Array,
+        v: Array,
+        largest: Array | None,
+        *,
+        lr: float,
+        betas: tuple[float, float],
+        eps: float,
+        weight_decay: float,
+        decoupled: bool,
+        step: int,
     ) -> None: ...
+    # ^ m += (1 - b1) (g' - m);  v += (1 - b2) (g'^2 - v);  largest = max(largest, v), where given;
+    #   w -= lr m / (1 - b1^step) / (sqrt((largest or v) / (1 - b2^step)) + eps); step from 1
+    def rmsprop_step(
+        self,
+        w: Array,
+        g: Array,
+        v: Array,
+        velocity: Array | None,
+        mean: Array | None,
+        *,
+        lr: float,
+        alpha: float,
+        eps: float,
+        weight_decay: float,
+        momentum: float,
+    ) -> None: ...
+    # ^ v += (1 - alpha) (g'^2 - v);  mean += (1 - alpha) (g' - mean), where given, else 0;
+    #   u = g' / (sqrt(max(0, v - mean^2)) + eps);  velocity = momentum velocity + u, where given,
+    #   else u;  w -= lr velocity
+    def schedule_free_step(
+        self,
+        w: Array,
+        g: Array,
+        z: Array,
+        x: Array,
+        *,
+        lr: float,
+        momentum: float,
+        weight_decay: float,
+        share: float,
+    ) -> None: ...  # z -= lr g';  x += share (z - x);  w = z + momentum (x - z)

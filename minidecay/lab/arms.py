@@ -11,12 +11,12 @@ import numpy as np
 
 from minidecay import models
 from minidecay.data import PatternSet, Split
+from minidecay.files import BrokenFileError
 from minidecay.lab.workers import epoch_done, run_tasks
 from minidecay.nn import Module
 from minidecay.optim import SGD, Schedule
 from minidecay.random import stream
 from minidecay.training import RunFolder, RunFolderError, evaluate, fit
-from minidecay.training.files import BrokenFileError
 from minidecay.training.run_folder import Checkpoint
 
 Record: TypeAlias = dict[str, Any]
@@ -38,6 +38,11 @@ class Arm:
     fork: tuple[str, int] | None = None
     every_seed: bool = True
 
+    @property
+    def shared(self) -> int:
+        """How many of its epochs it takes from another arm."""
+        return self.fork[1] if self.fork else 0
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -49,7 +54,8 @@ class Settings:
     n_train: int = 20_000
     n_test: int = 2_000
     size: int = 8
-    width: int = 256
+    width: int = 256  # of the MLP
+    wrn: tuple[int, int] = (10, 1)  # depth and width of the wide residual network
     batch_size: int = 64
     epochs: int = 18
 
@@ -66,6 +72,8 @@ class Settings:
         rng = stream(seed, "init")
         if self.model == "cnn":
             return models.small_cnn(size=self.size, rng=rng).to(self.device)
+        if self.model == "wrn":
+            return models.wide_resnet(*self.wrn, rng=rng).to(self.device)
         widths = (self.size * self.size * 3, self.width, self.width, 10)
         return models.mlp(*widths, batch_norm=True, rng=rng).to(self.device)
 
@@ -76,7 +84,7 @@ def train_arms(
     """Every arm of its seeds, over worker processes; what `folder` holds already is only read."""
     planned = plan(settings, seeds)
     tasks = [(settings, seed, names, folder / f"seed-{seed}") for seed, names in planned]
-    epochs = settings.epochs * sum(len(names) for _, names in planned)
+    epochs = epochs_to_train(settings, seeds)
     done = run_tasks(train_seed, tasks, workers, epochs=epochs, label=label)
     runs: dict[int, Arms] = {seed: {} for seed in seeds}
     for (seed, _), trained in zip(planned, done, strict=True):
@@ -102,10 +110,8 @@ def plan(settings: Settings, seeds: Sequence[int]) -> list[tuple[int, list[str]]
 def epochs_to_train(settings: Settings, seeds: Sequence[int]) -> int:
     """How many epochs that makes; what a fork shares is trained once."""
     arms = settings.arms()
-    forked = (
-        (arms[name].fork or ("", 0))[1] for _, names in plan(settings, seeds) for name in names
-    )
-    return sum(settings.epochs - shared for shared in forked)
+    names = [name for _, names in plan(settings, seeds) for name in names]
+    return sum(settings.epochs - arms[name].shared for name in names)
 
 
 def train_seed(settings: Settings, seed: int, names: Sequence[str], folder: Path) -> Arms:
@@ -119,8 +125,8 @@ def train_seed(settings: Settings, seed: int, names: Sequence[str], folder: Path
         config = {**dataclasses.asdict(settings), "seed": seed, "arm": name, "trained": repr(arm)}
         with RunFolder(folder / name, config, resume=True) as run:
             if run.finished:
-                trained[name] = run.records()
-                epoch_done(settings.epochs)
+                trained[name] = _whole(run, settings.epochs)
+                epoch_done(settings.epochs - arm.shared)
                 continue
             if arm.fork and run.load_checkpoint() is None:
                 parent, epoch = arm.fork
@@ -145,9 +151,21 @@ def train_seed(settings: Settings, seed: int, names: Sequence[str], folder: Path
                 label=f"seed {seed}, {name}",
             ):
                 trained[name].append(record)
-                epoch_done()
+                if record["epoch"] > arm.shared:
+                    epoch_done()
             run.finish()
     return trained
+
+
+def _whole(run: RunFolder, epochs: int) -> list[Record]:
+    """The records of a finished run, all of them."""
+    records = run.records()
+    if [record.get("epoch") for record in records] != list(range(1, epochs + 1)):
+        raise RunFolderError(
+            f"{run.path} is finished but has {len(records)} records of {epochs}; restore its "
+            "metrics.jsonl, or remove that folder to train it again"
+        )
+    return records
 
 
 def _kept(parent: Path, epoch: int) -> Checkpoint:

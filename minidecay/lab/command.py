@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from minidecay.autograd import tensor
+from minidecay.console import tolerant
 from minidecay.devices import DEVICES
+from minidecay.files import write_json
 from minidecay.lab.arms import (
     Arms,
     Settings,
@@ -22,9 +26,10 @@ from minidecay.lab.arms import (
 from minidecay.lab.claims import Claim, describe
 from minidecay.lab.workers import WorkerDied, cores, run_tasks
 from minidecay.training import Diverged, RunFolder, RunFolderError, environment
-from minidecay.training.files import write_json
 
 SCALES = ("smoke", "demo", "lab", "paper")
+MOST_SEEDS, LARGEST_SEED = 10_000, 2**63 - 1  # more is a slip of the hand
+MODELS = ("mlp", "cnn", "wrn")
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class Experiment:
     figure: Callable[[Mapping[int, Arms], Settings, Path], None]
 
 
+@tolerant
 def main(experiment: Experiment, argv: Sequence[str] | None, prog: str | None) -> int:
     """Run the experiment: 0 where all its claims hold, 1 where one fails, 2 for wrong use."""
     p = parser(experiment, prog)
@@ -51,7 +57,14 @@ def main(experiment: Experiment, argv: Sequence[str] | None, prog: str | None) -
     settings = experiment.settings(options.scale, options.model, options.device)
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     try:
+        tensor([0.0], device=options.device) + 1.0  # what it lacks (CuPy, a compiler) it says now
+    except RuntimeError as error:
+        print(f"{p.prog}: error: {error}", file=sys.stderr)
+        return 2
+    try:
         return run(experiment, settings, seeds, out, options.workers or cores(), options.resume)
+    except BrokenPipeError:
+        raise
     except (RunFolderError, OSError) as error:
         print(f"{p.prog}: error: {error}", file=sys.stderr)
         return 2
@@ -59,7 +72,8 @@ def main(experiment: Experiment, argv: Sequence[str] | None, prog: str | None) -
         print(f"{p.prog}: {error}; the records so far are in {out}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"\n{p.prog}: interrupted; to go on add --resume --out {out}", file=sys.stderr)
+        again = f"--resume --out {shlex.quote(str(out))}"
+        print(f"\n{p.prog}: interrupted; to go on add {again}", file=sys.stderr)
         return 130
 
 
@@ -80,9 +94,10 @@ def run(
             epochs = epochs_to_train(settings, seeds)
             workers = min(workers, len(plan(settings, seeds)))
             (each,) = run_tasks(seconds_an_epoch, [(settings,)], 1)
+            seconds = epochs * each / min(workers, cores())
             print(
                 f"{experiment.name} at scale {settings.scale}: {epochs} epochs, about "
-                f"{duration(epochs * each / workers)} on {workers} workers, into {out}",
+                f"{duration(seconds)} on {workers} worker{'s' * (workers > 1)}, into {out}",
                 flush=True,
             )
         runs = train_arms(settings, seeds, out, workers, experiment.name)
@@ -92,11 +107,14 @@ def run(
             write_json(records, results(config, runs, verdicts))
             experiment.figure(runs, settings, picture)
             folder.finish({"seconds": time.perf_counter() - began})
+        elif not picture.exists():
+            experiment.figure(runs, settings, picture)
     decisive = [verdict for verdict in verdicts if not verdict["finding"]]
     findings = [verdict for verdict in verdicts if verdict["finding"]]
     failed = [verdict["name"] for verdict in decisive if not verdict["passed"]]
     names = f"{decisive[0]['name']} to {decisive[-1]['name']}"
-    print(f"\nAccuracy, mean ± standard deviation; seeds {seeds[0]} to {seeds[-1]}\n")
+    several = f", mean ± standard deviation; seeds {seeds[0]} to {seeds[-1]}"
+    print(f"\nAccuracy{several if len(seeds) > 1 else f' of seed {seeds[0]}'}\n")
     print(experiment.summary(measured, settings))
     print(f"\nClaims; each must hold for every seed\n\n{describe(decisive)}")
     print(f"\nFindings; how far the paper's reading does not go here\n\n{describe(findings)}")
@@ -130,12 +148,12 @@ def parser(experiment: Experiment, prog: str | None) -> argparse.ArgumentParser:
     """The options of every experiment."""
     p = argparse.ArgumentParser(prog=prog, description=experiment.about)
     p.add_argument("--scale", choices=SCALES, default="demo", help="how large (default: demo)")
-    p.add_argument("--model", choices=["mlp", "cnn"], default="mlp", help="(default: mlp)")
+    p.add_argument("--model", choices=MODELS, default="mlp", help="(default: mlp)")
     p.add_argument("--device", choices=DEVICES, default="cpu", help="(default: cpu)")
-    p.add_argument("--seeds", type=_positive, default=3, metavar="N", help="how many (default: 3)")
-    p.add_argument("--first-seed", type=_natural, default=0, metavar="K", help="(default: 0)")
-    p.add_argument("--workers", type=_positive, metavar="N", help="processes (default: the cores)")
-    p.add_argument("--out", type=Path, metavar="DIR", help="(default: a new folder in runs/)")
+    p.add_argument("--seeds", type=_seeds, default=3, metavar="N", help="how many (default: 3)")
+    p.add_argument("--first-seed", type=_seed, default=0, metavar="K", help="(default: 0)")
+    p.add_argument("--workers", type=_workers, metavar="N", help="processes (default: the cores)")
+    p.add_argument("--out", type=_folder, metavar="DIR", help="(default: a new folder in runs/)")
     p.add_argument("--resume", action="store_true", help="go on in DIR where it was interrupted")
     return p
 
@@ -152,15 +170,29 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def _positive(text: str) -> int:
-    return _whole(text, least=1)
+def _seeds(text: str) -> int:
+    return _whole(text, least=1, most=MOST_SEEDS)
 
 
-def _natural(text: str) -> int:
-    return _whole(text, least=0)
+def _seed(text: str) -> int:
+    return _whole(text, least=0, most=LARGEST_SEED)
 
 
-def _whole(text: str, least: int) -> int:
-    if not text.isdecimal() or int(text) < least:
+def _workers(text: str) -> int:
+    return _whole(text, least=1, most=LARGEST_SEED)
+
+
+def _whole(text: str, least: int, most: int) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number of at least {least}")
+    if len(text) > len(str(most)) or int(text) > most:
+        raise argparse.ArgumentTypeError(f"{text[:25]!r} must be a whole number of at most {most}")
+    if int(text) < least:
         raise argparse.ArgumentTypeError(f"{text!r} must be a whole number of at least {least}")
     return int(text)
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("'' names no folder; give one, such as runs/first")
+    return Path(text)

@@ -51,8 +51,8 @@ def run_tasks(
 ) -> list[Result]:
     """`[function(*task) for task in tasks]`, over `workers` processes, with a bar of `epochs`.
 
-    The first task that fails raises its error here, and the others are stopped. Workers end when
-    this process does, however it does.
+    The first task that fails raises its error here, and the others are stopped; so does Ctrl-C.
+    Workers end when this process does, however it does.
 
     Raises:
         WorkerDied: a worker was killed.
@@ -63,7 +63,7 @@ def run_tasks(
     progress, stop = context.Queue(), context.Event()
     begin = (os.getpid(), progress, stop)
     bar = tqdm(total=epochs, desc=label, unit="epoch", disable=None if epochs else True)
-    with _environment(ONE_THREAD), bar:
+    with _environment(ONE_THREAD), bar, _noting_ctrl_c() as interrupts:
         pool = ProcessPoolExecutor(min(workers, len(tasks)), context, _begin, begin)
         try:
             with _deaf_children():
@@ -76,6 +76,8 @@ def run_tasks(
                 with suppress(Empty):
                     while True:
                         bar.update(progress.get_nowait())
+                if interrupts:
+                    raise KeyboardInterrupt
             return [future.result() for future in futures]
         except BrokenProcessPool as error:
             raise WorkerDied(
@@ -103,6 +105,29 @@ def _begin(parent: int, progress: Any, stop: Any) -> None:
         os._exit(1)  # files are renamed into place when they are whole, so nothing is torn
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def _noting_ctrl_c() -> Iterator[list[int]]:
+    """Ctrl-C, once or more, interrupts nothing meanwhile: it is noted in the list that this gives.
+
+    Between a worker's start and the pool's knowing of it, or while workers are being stopped, an
+    interrupt would leave one behind whose queues are gone. What came too late to be looked at is
+    raised at the end.
+    """
+    interrupts: list[int] = []
+    main = threading.current_thread() is threading.main_thread()  # no other may set a handler
+    before = signal.getsignal(signal.SIGINT)
+    if not main or before in (signal.SIG_IGN, None):
+        yield interrupts
+        return
+    signal.signal(signal.SIGINT, lambda *_: interrupts.append(1))
+    try:
+        yield interrupts
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if interrupts:
+        raise KeyboardInterrupt
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Models, made whole from a few numbers."""
 
 from minidecay.models.networks import mlp, small_cnn
+from minidecay.models.residual import WideResNet, wide_resnet
 
-__all__ = ["mlp", "small_cnn"]
+__all__ = ["WideResNet", "mlp", "small_cnn", "wide_resnet"]

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from minidecay import nn
-from minidecay.nn.layers import positive
+from minidecay.nn.checks import positive
 
 
 def mlp(

@@ -1,34 +1,60 @@
-"""Layers: what a torch user expects, by the names a torch user expects."""
+"""Layers: what a torch user expects, by the names a torch user expects.
+
+Images are NHWC; weights are (inputs, outputs) and (kh, kw, C_in, C_out). A size that a layer cannot
+have is a ValueError where the layer is made; an input that does not fit it, where it is called:
+ValueError for its shape, TypeError for its dtype.
+"""
 
 from minidecay.nn import init
-from minidecay.nn.layers import (
-    AvgPool2d,
-    BatchNorm1d,
-    BatchNorm2d,
-    Conv2d,
-    Dropout,
-    Flatten,
-    GlobalAvgPool2d,
-    Linear,
-    MaxPool2d,
+from minidecay.nn.activations import (
+    GELU,
+    Identity,
+    LeakyReLU,
+    LogSoftmax,
     ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
 )
+from minidecay.nn.containers import ModuleDict, ModuleList, Sequential
+from minidecay.nn.layers import Conv2d, Dropout, Embedding, Flatten, Linear
+from minidecay.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss, NLLLoss
 from minidecay.nn.module import Module, Parameter
-from minidecay.nn.sequential import Sequential
+from minidecay.nn.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
+from minidecay.nn.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
 
 __all__ = [
+    "GELU",
     "AvgPool2d",
+    "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
     "Conv2d",
+    "CrossEntropyLoss",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GlobalAvgPool2d",
+    "Identity",
+    "LayerNorm",
+    "LeakyReLU",
     "Linear",
+    "LogSoftmax",
+    "MSELoss",
     "MaxPool2d",
     "Module",
+    "ModuleDict",
+    "ModuleList",
+    "NLLLoss",
     "Parameter",
     "ReLU",
     "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Tanh",
     "init",
-]
+]  # fmt: skip

@@ -2,7 +2,7 @@
 
 A `Parameter` among the attributes is trained, any other `Tensor` is a buffer (state that training
 moves but no gradient does), a `Module` is a child. Names are the paths of attributes: `0.weight`.
-Modules in a row are held in a `Sequential`, which can be indexed and looped over.
+Several are held in a `Sequential`, a `ModuleList` or a `ModuleDict`, never in a plain list or dict.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from minidecay import recording
 from minidecay.autograd import Tensor, no_grad, tensor
 from minidecay.devices import Device
 from minidecay.devices import device as find_device
@@ -25,6 +26,10 @@ class Parameter(Tensor):
 
     Raises:
         TypeError: the values are no floats.
+
+    >>> nn.Parameter([1, 2])
+    Parameter containing:
+    tensor([1., 2.], requires_grad=True)
     """
 
     __slots__ = ()
@@ -33,6 +38,9 @@ class Parameter(Tensor):
         values = tensor(array, device=device)
         super().__init__(values.data, values.device)
         self.requires_grad = True
+
+    def __repr__(self) -> str:
+        return f"Parameter containing:\n{super().__repr__()}"
 
 
 class Module:
@@ -54,12 +62,14 @@ class Module:
 
     training = True
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The output for the input x."""
+    def forward(self, *inputs: Any, **options: Any) -> Tensor:
+        """The output for the inputs; a layer names its own, most take one tensor x."""
         raise NotImplementedError(f"{type(self).__name__} has no forward; define it")
 
-    def __call__(self, x: Tensor) -> Tensor:
-        return self.forward(x)
+    def __call__(self, *inputs: Any, **options: Any) -> Tensor:
+        if (record := recording.current()) is not None:
+            record.ran(self)
+        return self.forward(*inputs, **options)
 
     def children(self) -> Iterator[tuple[str, "Module"]]:
         """The modules directly inside, with their names.
@@ -76,7 +86,8 @@ class Module:
                 if any(isinstance(v, Module | Parameter) for v in held):
                     raise TypeError(
                         f"{type(self).__name__}: what the {type(value).__name__} {name!r} holds "
-                        "would not be trained; use Sequential(*modules), or an attribute for each"
+                        "would not be trained; use Sequential(*modules), ModuleList or "
+                        "ModuleDict, or an attribute for each"
                     )
 
     def modules(self) -> Iterator["Module"]:
@@ -104,6 +115,26 @@ class Module:
     def parameters(self) -> Iterator[Parameter]:
         """The trained tensors."""
         return (parameter for _, parameter in self.named_parameters())
+
+    def buffers(self) -> Iterator[Tensor]:
+        """The tensors that are kept but not trained."""
+        return (t for _, t in self.named_tensors() if not isinstance(t, Parameter))
+
+    def register_buffer(self, name: str, value: Tensor) -> None:
+        """Keep a tensor in the state: `self.name = value`, which does the same, as torch says it.
+
+        Raises:
+            TypeError: `value` is no tensor, or one that is trained.
+        """
+        if not isinstance(value, Tensor) or isinstance(value, Parameter):
+            kind = type(value).__name__
+            raise TypeError(f"register_buffer: {name!r} is a {kind}, no buffer; give a tensor(...)")
+        setattr(self, name, value)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for parameter in self.parameters():
+            parameter.grad = None
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of all parameters and buffers, as NumPy arrays by path."""

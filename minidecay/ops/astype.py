@@ -13,6 +13,8 @@ class Astype(Op):
 
     def __init__(self, dtype: Any) -> None:
         self.dtype = np.dtype(dtype)
+        if self.dtype.kind not in "biuf":
+            raise TypeError(f"astype: {self.dtype} holds no real numbers; use 'float32', say")
 
     def forward(self, x: Array) -> Array:
         self.x_dtype = x.dtype

@@ -4,8 +4,11 @@ An operation is made for one application (`Conv2d(stride=2)`), told its device, 
 its backward will read, forward hands to `save`, so that the engine can tell when it went stale.
 """
 
+import math
 import re
 from collections.abc import Sequence
+from numbers import Real
+from operator import index
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
@@ -24,12 +27,14 @@ class Op:
     homes: Sequence[Array | None]  # for each input: where its gradient may be written, if anywhere
     saved: tuple[Any, ...] = ()
     takes_integers: ClassVar[bool] = False  # most operations want floats
+    takes_numbers: ClassVar[bool] = False  # and arrays: a Python number has no shape
+    takes_none: ClassVar[bool] = False  # may an input be left out?
     is_view: ClassVar[bool] = False  # may the output share memory with the first input?
 
-    @property
-    def name(self) -> str:
-        """The public function's name: `Conv2d` is `conv2d`, `BatchNorm` is `batch_norm`."""
-        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self).__name__).lower()
+    name: ClassVar[str]  # of the public function: `Conv2d` is `conv2d`, `BatchNorm` is `batch_norm`
+
+    def __init_subclass__(cls) -> None:
+        cls.name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
 
     def check(self, *operands: Operand) -> None:
         """Raise ValueError, with operation, shapes and mend, where the inputs do not fit."""
@@ -102,13 +107,36 @@ def normal_axes(op: Op, axis: int | Sequence[int] | None, ndim: int) -> tuple[in
 
     Raises:
         ValueError: an axis is out of range or named twice.
+        TypeError: an axis is no integer.
     """
     if axis is None:
         return tuple(range(ndim))
-    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    axes = integers(op, f"axis={axis!r}", axis if isinstance(axis, Sequence) else (axis,))
     if any(not -ndim <= a < ndim for a in axes):
         op.fail(f"axis={axis} is out of range for {ndim} dimensions; use -{ndim} to {ndim - 1}")
     normal = tuple(a % ndim for a in axes)
     if len(set(normal)) < len(normal):
         op.fail(f"axis={axis} names an axis twice; name each once")
     return normal
+
+
+def integers(op: Op, what: str, values: Sequence[Any]) -> tuple[int, ...]:
+    """`values` as Python's integers; `what` names them.
+
+    Raises:
+        TypeError: one is no integer.
+    """
+    try:
+        return tuple(index(value) for value in values)
+    except TypeError:
+        raise TypeError(f"{op.name}: {what} must be an integer, or a tuple of them") from None
+
+
+def reduced_shape(shape: Shape, axes: Sequence[int], keepdims: bool = True) -> Shape:
+    """The shape that is left where non-negative `axes` are reduced."""
+    return tuple(1 if a in axes else n for a, n in enumerate(shape) if keepdims or a not in axes)
+
+
+def is_number(value: object) -> bool:
+    """Is it a real number? A bool is none, and NaN, as its name says, is none."""
+    return not isinstance(value, bool) and isinstance(value, Real) and not math.isnan(value)

@@ -5,6 +5,8 @@ from minidecay.ops.base import Gradients, Op, pair
 class Conv2d(Op):
     """y[n,i,j,o] = sum over a, b, c of x[n, i s + a - p, j s + b - p, c] w[a,b,c,o] + bias[o]"""
 
+    takes_none = True  # the bias
+
     def __init__(self, stride: int | Pair = 1, padding: int | Pair = 0) -> None:
         self.stride = pair(self, stride, "stride", least=1)
         self.padding = pair(self, padding, "padding", least=0)

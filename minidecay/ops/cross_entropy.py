@@ -1,43 +1,42 @@
-from typing import Literal
-
 from minidecay.devices.protocol import Array
-from minidecay.ops.base import Gradients, Op
+from minidecay.ops.base import Gradients, is_number
+from minidecay.ops.loss import ClassLoss, Reduction
 
 
-class CrossEntropy(Op):
-    """loss[n] = -log softmax(logits[n])[labels[n]];  gx = softmax(logits) - one_hot(labels)"""
+class CrossEntropy(ClassLoss):
+    """loss[n] = -log softmax(logits[n])[labels[n]];  gx = softmax(logits) - one_hot(labels)
 
-    def __init__(self, labels: Array, reduction: Literal["mean", "sum", "none"] = "mean") -> None:
-        if reduction not in ("mean", "sum", "none"):
-            self.fail(f"reduction={reduction!r} must be 'mean', 'sum' or 'none'")
-        self.labels, self.reduction = labels, reduction
+    With label smoothing e it is (1 - e) times that and e times the mean of the same loss over all K
+    classes, of which gx = softmax(logits) - 1 / K. Szegedy et al. 2016.
+    """
 
-    def check(self, logits: Array) -> None:
-        labels = self.labels
-        if logits.ndim != 2 or labels.shape != logits.shape[:1]:
-            self.fail(
-                f"logits {logits.shape} must be (N, classes) and labels {labels.shape} (N,), "
-                "one class index for each example"
-            )
-        if labels.dtype.kind not in "iu":
-            self.fail(f"labels are {labels.dtype}; give class indices as integers")
-        if logits.size == 0:
-            self.fail(f"logits {logits.shape} are empty; give at least one example and one class")
-        lowest, highest, classes = int(labels.min()), int(labels.max()), logits.shape[1]
-        if lowest < 0 or highest >= classes:
-            self.fail(f"labels run from {lowest} to {highest}, outside of 0 to {classes - 1}")
+    def __init__(
+        self, labels: Array, reduction: Reduction = "mean", label_smoothing: float = 0.0
+    ) -> None:
+        super().__init__(labels, reduction)
+        if not is_number(label_smoothing) or not 0 <= label_smoothing <= 1:
+            self.fail(f"label_smoothing={label_smoothing!r} must be a number from 0 to 1")
+        self.smoothing = label_smoothing
 
     def forward(self, logits: Array) -> Array:
-        losses, probabilities = self.device.softmax_cross_entropy(logits, self.labels)
-        self.count = len(losses)
-        self.save(probabilities, self.labels)
-        if self.reduction == "none":
-            return losses
-        total = self.device.sum(losses)
-        return total if self.reduction == "sum" else self.device.div(total, self.count)
+        device, e = self.device, self.smoothing
+        labels = device.asarray(self.labels)  # the host's go over once, and not in backward
+        losses, probabilities = device.softmax_cross_entropy(logits, labels)
+        self.save(probabilities, labels)
+        if e:
+            even = device.div(device.sum(device.log_softmax(logits), 1), -logits.shape[1])
+            losses = device.add(device.mul(losses, 1 - e), device.mul(even, e))
+        return self.reduce(losses)
 
     def backward(self, gy: Array) -> Gradients:
-        probabilities, labels = self.saved
-        if self.reduction == "mean":
-            gy = self.device.div(gy, self.count)
-        return (self.device.softmax_cross_entropy_grad(gy, probabilities, labels),)
+        device, e, (probabilities, labels) = self.device, self.smoothing, self.saved
+        gy = self.of_each(gy)
+        if not e:
+            return (device.softmax_cross_entropy_grad(gy, probabilities, labels),)
+        even = device.sub(probabilities, 1 / probabilities.shape[1])
+        return (
+            device.add(
+                device.softmax_cross_entropy_grad(device.mul(gy, 1 - e), probabilities, labels),
+                device.mul(even, device.mul(device.reshape(gy, (-1, 1)), e)),
+            ),
+        )

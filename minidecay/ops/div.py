@@ -5,6 +5,8 @@ from minidecay.ops.base import Gradients, Op, Operand, broadcast_shape, shape_of
 class Div(Op):
     """y = a / b;  dy/da = 1 / b;  dy/db = -y / b"""
 
+    takes_numbers = True
+
     def check(self, a: Operand, b: Operand) -> None:
         broadcast_shape(self, a, b)
 

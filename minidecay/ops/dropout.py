@@ -8,6 +8,8 @@ class Dropout(Op):
     def __init__(self, p: float, key: tuple[int, int], counter: int) -> None:
         if not 0 <= p < 1:
             self.fail(f"p={p} must be at least 0 and less than 1")
+        if not all(0 <= number < 2**64 for number in (*key, counter)):
+            self.fail(f"key={key} and counter={counter} must be integers from 0, below 2**64")
         self.p, self.key, self.counter = p, key, counter
 
     def forward(self, x: Array) -> Array:

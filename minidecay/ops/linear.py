@@ -5,6 +5,8 @@ from minidecay.ops.base import Gradients, Op
 class Linear(Op):
     """y = x @ w + bias;  gx = gy @ w^T;  gw = x^T @ gy;  gbias = gy summed over the examples"""
 
+    takes_none = True  # the bias
+
     def check(self, x: Array, w: Array, bias: Array | None = None) -> None:
         if w.ndim != 2:
             self.fail(f"w {w.shape} must have two axes, (inputs, outputs)")

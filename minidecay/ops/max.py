@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 
 from minidecay.devices.protocol import Array
-from minidecay.ops.base import Gradients, Op, normal_axes
+from minidecay.ops.base import Gradients, Op, normal_axes, reduced_shape
 
 
 class Max(Op):
@@ -14,7 +14,7 @@ class Max(Op):
 
     def check(self, x: Array) -> None:
         if any(x.shape[a] == 0 for a in normal_axes(self, self.axis, x.ndim)):
-            self.fail(f"an axis of shape {x.shape} is empty and has no maximum")
+            self.fail(f"an axis of shape {x.shape} is empty and has no {self.name}")
 
     def forward(self, x: Array) -> Array:
         self.axes = normal_axes(self, self.axis, x.ndim)
@@ -24,7 +24,7 @@ class Max(Op):
 
     def backward(self, gy: Array) -> Gradients:
         device, (x, y) = self.device, self.saved
-        kept = tuple(1 if a in self.axes else n for a, n in enumerate(x.shape))
+        kept = reduced_shape(x.shape, self.axes)
         hit = device.astype(device.equal(x, device.reshape(y, kept)), x.dtype)
         share = device.div(device.reshape(gy, kept), device.sum(hit, self.axes, True))
         return (device.mul(hit, share),)

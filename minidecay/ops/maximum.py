@@ -6,6 +6,7 @@ class Maximum(Op):
     """y = max(a, b); the gradient goes to the larger, half to each where they are equal"""
 
     takes_integers = True
+    takes_numbers = True
 
     def check(self, a: Operand, b: Operand) -> None:
         broadcast_shape(self, a, b)

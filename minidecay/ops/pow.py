@@ -7,6 +7,8 @@ from minidecay.ops.base import Gradients, Op, Operand, broadcast_shape, shape_of
 class Pow(Op):
     """y = a ** b;  dy/da = b a ** (b - 1), 0 where b is 0;  dy/db = y log a, 0 where a is 0"""
 
+    takes_numbers = True
+
     def check(self, a: Operand, b: Operand) -> None:
         broadcast_shape(self, a, b)
 

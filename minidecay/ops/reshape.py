@@ -1,7 +1,7 @@
 import math
 
 from minidecay.devices.protocol import Array, Shape
-from minidecay.ops.base import Gradients, Op
+from minidecay.ops.base import Gradients, Op, integers
 
 
 class Reshape(Op):
@@ -11,7 +11,7 @@ class Reshape(Op):
     is_view = True
 
     def __init__(self, shape: Shape) -> None:
-        self.shape = tuple(shape)
+        self.shape = integers(self, f"shape {shape!r}", shape)
 
     def check(self, x: Array) -> None:
         known = math.prod(n for n in self.shape if n != -1)

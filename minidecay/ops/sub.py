@@ -6,6 +6,7 @@ class Sub(Op):
     """y = a - b"""
 
     takes_integers = True
+    takes_numbers = True
 
     def check(self, a: Operand, b: Operand) -> None:
         broadcast_shape(self, a, b)

@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 
 from minidecay.devices.protocol import Array
-from minidecay.ops.base import Gradients, Op, normal_axes
+from minidecay.ops.base import Gradients, Op, normal_axes, reduced_shape
 
 
 class Sum(Op):
@@ -20,5 +20,5 @@ class Sum(Op):
         return self.device.sum(x, self.axes, self.keepdims)
 
     def backward(self, gy: Array) -> Gradients:
-        kept = tuple(1 if a in self.axes else n for a, n in enumerate(self.x_shape))
+        kept = reduced_shape(self.x_shape, self.axes)
         return (self.device.broadcast_to(self.device.reshape(gy, kept), self.x_shape),)

@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 
 from minidecay.devices.protocol import Array
-from minidecay.ops.base import Gradients, Op, normal_axes
+from minidecay.ops.base import Gradients, Op, normal_axes, reduced_shape
 
 
 class Var(Op):
@@ -28,8 +28,8 @@ class Var(Op):
         return device.div(squares, self.divisor)
 
     def backward(self, gy: Array) -> Gradients:
-        device, (centred,) = self.device, self.saved
-        kept = tuple(1 if a in self.axes else n for a, n in enumerate(centred.shape))
+        device, centred = self.device, self.saved[0]
+        kept = reduced_shape(centred.shape, self.axes)
         scaled = device.mul(device.reshape(gy, kept), 2 / self.divisor)
         return (device.mul(centred, scaled),)
 

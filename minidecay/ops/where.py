@@ -6,6 +6,7 @@ class Where(Op):
     """y = a where the condition (a boolean array) holds, else b"""
 
     takes_integers = True
+    takes_numbers = True
 
     def __init__(self, condition: Array) -> None:
         self.condition = condition

@@ -2,5 +2,6 @@
 
 from minidecay.plots.curves import schedule
 from minidecay.plots.learning import subset_accuracy
+from minidecay.plots.schedule_panels import schedules
 
-__all__ = ["schedule", "subset_accuracy"]
+__all__ = ["schedule", "schedules", "subset_accuracy"]

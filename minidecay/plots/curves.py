@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Callable, Sequence
-from math import floor, inf
+from math import floor, inf, isfinite
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING
 
+from minidecay.files import write_atomic
 from minidecay.optim.schedules import Schedule, as_schedule
-from minidecay.training.files import write_atomic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,7 +32,8 @@ def schedule(
     unless given; `log` makes the rate's axis logarithmic, which leaves out rates of 0. The figure
     is saved to `path` when given (.png, .pdf or .svg), whole or not at all.
 
-    ValueError where there is nothing to draw, or not one label for each schedule.
+    ValueError where there is nothing to draw, a rate is not finite, there is not one label for each
+    schedule, or `path` has another suffix; FileNotFoundError where its folder is missing.
 
     >>> from minidecay.optim.schedules import Cosine, Ramp, Steps
     >>> warm = Ramp(0, 0.1, epochs=2).then(Cosine(0.1, epochs=16))
@@ -54,6 +55,10 @@ def schedule(
 
     times = [step / steps_per_epoch for step in range(floor(epochs * steps_per_epoch) + 1)]
     curves = [[rate(t) for t in times] for rate in rates]
+    for name, curve in zip(names, curves, strict=True):
+        for t, value in zip(times, curve, strict=True):
+            if not isfinite(value):
+                raise ValueError(f"plots.schedule: {name} is {value} at epoch {t:g}; mend it there")
     top = max(map(max, curves))
     if log and top == 0:
         raise ValueError("plots.schedule: every rate is 0, which log=True cannot show")
@@ -90,8 +95,16 @@ def schedule(
 
 
 def save(figure: "Figure", path: str | os.PathLike[str]) -> None:
-    """Save the figure in the format of the path's suffix, whole or not at all."""
-    suffix = Path(path).suffix.removeprefix(".")
+    """Save the figure in the format of the path's suffix, whole or not at all.
+
+    ValueError for a suffix of no picture, FileNotFoundError where the folder is missing.
+    """
+    path = Path(path)
+    suffix = path.suffix.removeprefix(".")
+    if suffix not in figure.canvas.get_supported_filetypes():
+        raise ValueError(f"plots: {path} names no picture; let it end in .png, .pdf or .svg")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"plots: there is no folder {path.parent}; make it first")
     write_atomic(path, lambda file: figure.savefig(file, format=suffix))
 
 

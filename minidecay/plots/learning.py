@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 Records = Sequence[Mapping[str, Any]]  # of one run, epoch 1 first
 
+MARKERS = "os^Dv"  # in a print without colours the lines still differ
+
 
 def subset_accuracy(
     panels: Mapping[str, Sequence[Records]],
@@ -23,12 +25,14 @@ def subset_accuracy(
 ) -> "Figure":
     """Draw accuracy over epochs, a panel for each way of training, the rate below each.
 
-    A line is the mean over a panel's runs; its band goes from the lowest run to the highest.
+    A line is the mean over a panel's runs; its band goes from the lowest run to the highest. The
+    accuracy of epoch e, seen after it, stands at e; the rate that it was trained at, from e - 1 to
+    e. A decay that begins with epoch e + 1 is therefore marked at e, before what it does.
 
     Args:
         panels: title -> the records of each seed, as `training.fit` yields them.
         lines: label -> where a record holds it, such as ("train", "noise").
-        marks: title -> epochs at which the rate decays there, drawn as upright lines.
+        marks: title -> epochs after which the rate decays there, drawn as upright lines.
         chance: the accuracy of guessing, drawn as a dotted line.
         path: where to save it (.png, .pdf or .svg), whole or not at all.
 
@@ -50,20 +54,22 @@ def subset_accuracy(
     for column, (title, runs) in enumerate(panels.items()):
         accuracy, rate = grid[:, column]
         epochs = np.array([record["epoch"] for record in runs[0]])
-        for (label, (split, subset)), colour in zip(lines.items(), COLOURS, strict=False):
+        styles = zip(lines.items(), COLOURS, MARKERS, strict=False)
+        for (label, (split, subset)), colour, marker in styles:
             values = np.array([[record[split][subset] for record in run] for run in runs])
-            accuracy.plot(epochs, values.mean(axis=0), color=colour, label=label, marker=".")
+            look = {"color": colour, "marker": marker, "markersize": 3.5}
+            accuracy.plot(epochs, values.mean(axis=0), label=label, clip_on=False, **look)
             low, high = values.min(axis=0), values.max(axis=0)
             accuracy.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
         if chance is not None:
             accuracy.axhline(chance, color="0.5", linestyle=":", linewidth=1, label="chance")
         for mark in (marks or {}).get(title, ()):
             for axes in (accuracy, rate):
-                axes.axvline(mark + 0.5, color="0.35", linestyle="--", linewidth=0.9)
+                axes.axvline(mark, color="0.35", linestyle="--", linewidth=0.9)
         rates = [record["lr"] for record in runs[0]]
-        rate.step(np.arange(len(rates) + 1) + 0.5, [*rates, rates[-1]], where="post", color="0.15")
+        rate.step([0, *epochs], [*rates, rates[-1]], where="post", color="0.15")
         rate.set_yscale("log")
-        accuracy.set(title=title, ylim=(-0.02, 1.03), xlim=(0.5, len(epochs) + 0.5))
+        accuracy.set(title=title, ylim=(-0.02, 1.03), xlim=(0, epochs[-1]))
         rate.set_xlabel("epoch")
         for axes in (accuracy, rate):
             axes.grid(color="0.9", linewidth=0.6)
@@ -73,8 +79,20 @@ def subset_accuracy(
     grid[1, 0].set_ylabel("learning rate")
     if marks:
         grid[0, 0].plot([], [], color="0.35", linestyle="--", linewidth=0.9, label="decay")
+    if (seeds := max(map(len, panels.values()))) > 1:
+        band = f"range of {seeds} runs"
+        grid[0, 0].fill_between([], [], color="0.5", alpha=0.3, linewidth=0, label=band)
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
+    figure.legend(
+        handles,
+        labels,
+        loc="outside upper center",
+        ncols=len(labels),
+        frameon=False,
+        fontsize="small",
+        columnspacing=1.4,
+        handlelength=1.8,
+    )
     if path is not None:
         save(figure, path)
     return figure

@@ -8,6 +8,7 @@ from minidecay import functions as F
 from minidecay.autograd import from_numpy, no_grad
 from minidecay.data import Split
 from minidecay.data.split import check_integer
+from minidecay.data.transforms import Transform
 from minidecay.nn import Module
 
 
@@ -40,12 +41,16 @@ class Evaluation:
         return {k: float(v.mean(dtype=np.float64)) for k, v in {**subsets, "all": values}.items()}
 
 
-def evaluate(model: Module, split: Split, batch_size: int = 500) -> Evaluation:
+def evaluate(
+    model: Module, split: Split, batch_size: int = 500, transform: Transform | None = None
+) -> Evaluation:
     """Run `model` in evaluation mode over all of `split`; each of its modules keeps its own mode.
 
-    Running statistics are used and dropout is off, so the result does not depend on `batch_size`
-    beyond rounding. ValueError where that is less than 1.
+    Running statistics are used, dropout is off, and `transform` gets no generator, so that nothing
+    in it is random: the result does not depend on `batch_size` beyond rounding. ValueError where
+    that is less than 1, TypeError for anything but a Split.
     """
+    check_split("evaluate: split", split)
     batch_size = check_integer("evaluate: batch_size", batch_size, 1)
     modes, device = [(module, module.training) for module in model.modules()], model.device
     losses, logits = [], []
@@ -54,7 +59,10 @@ def evaluate(model: Module, split: Split, batch_size: int = 500) -> Evaluation:
         with no_grad():
             for start in range(0, len(split), batch_size):
                 part = slice(start, start + batch_size)
-                out = model(from_numpy(split.images[part], device))
+                images = split.images[part]
+                if transform is not None:
+                    images = transform(images, None)
+                out = model(from_numpy(images, device))
                 losses.append(F.cross_entropy(out, split.labels[part], reduction="none").numpy())
                 logits.append(out.numpy())
     finally:
@@ -64,6 +72,13 @@ def evaluate(model: Module, split: Split, batch_size: int = 500) -> Evaluation:
     return Evaluation(
         scores.argmax(axis=1), np.concatenate(losses), _margins(scores, split.labels), split
     )
+
+
+def check_split(where: str, value: object) -> None:
+    """Raise TypeError for anything but a Split; `where` opens the error."""
+    if not isinstance(value, Split):
+        kind = type(value).__name__
+        raise TypeError(f"{where} is of type {kind}; make it data.Split(images, labels)")
 
 
 def _margins(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:

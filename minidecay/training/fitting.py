@@ -2,20 +2,22 @@
 
 import math
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
-from minidecay import functions as F
-from minidecay.autograd import from_numpy
 from minidecay.data import Split, batches
+from minidecay.data.batching import Batch
 from minidecay.data.split import check_integer
+from minidecay.data.transforms import Transform
 from minidecay.nn import Module
-from minidecay.optim import SGD
-from minidecay.random import generator_state, restore_generator
-from minidecay.training.evaluation import Evaluation, evaluate
-from minidecay.training.run_folder import LATEST, Checkpoint, RunFolder
+from minidecay.optim import AveragedModel, Optimizer, update_bn
+from minidecay.random import generator_state
+from minidecay.training.evaluation import Evaluation, check_split, evaluate
+from minidecay.training.resuming import restore, save
+from minidecay.training.run_folder import Checkpoint, RunFolder
+from minidecay.training.stepping import Step
 
 Record = dict[str, Any]
 
@@ -39,13 +41,16 @@ class Diverged(ArithmeticError):  # noqa: N818 (a state, as in StopIteration)
 
 def fit(
     model: Module,
-    optimizer: SGD,
+    optimizer: Optimizer,
     train: Split,
     *,
     epochs: int,
-    batch_size: int,
+    batch_size: int | Callable[[float], float],
     rng: np.random.Generator,
     test: Split | None = None,
+    transform: Transform | None = None,
+    max_grad_norm: float | None = None,
+    average: AveragedModel | None = None,
     run: RunFolder | None = None,
     start: Checkpoint | None = None,
     keep: Collection[int] = (),
@@ -57,18 +62,29 @@ def fit(
 
     A record holds `epoch` (from 1), `lr` (of the epoch's last update), `loss` (the mean over the
     epoch's batches, nats), `train` and `test` (accuracy by subset and over all, in evaluation mode
-    after the epoch), `train_loss` and `test_loss` (likewise), `grad_norm` (mean over the steps),
-    `weight_norm`, `seconds` (training and evaluation), `examples_per_second` (training alone).
+    after the epoch), `train_loss` and `test_loss` (likewise), `grad_norm` (mean over the steps,
+    before any clipping), `weight_norm`, `seconds` (training and evaluation), `examples_per_second`
+    (training alone), and `batch_size` where it changes.
 
     With `run`, records and checkpoints are written as they come, and a folder that holds some
     already goes on after its last checkpoint, bit for bit; its earlier records are yielded first.
+
+    A rate that is a controller is told `loss` after each epoch. Where the optimiser evaluates other
+    weights than it trains (SGDScheduleFree), these are in place after the epoch, with batch norm's
+    statistics taken over the training data.
 
     Args:
         model, optimizer: `optimizer` holds the parameters of `model`.
         train, test: the data; `test` may be left out.
         epochs: in all, those of an interrupted run or of `start` included.
-        batch_size: examples a step; an epoch's last, partial batch is dropped.
-        rng: where the order of the examples is drawn from.
+        batch_size: examples a step; an epoch's last, partial batch is dropped. A schedule, or any
+            function of t in epochs, is asked as each epoch starts, and rounded.
+        rng: where the order of the examples is drawn from, and the chance of `transform`.
+        transform: what becomes of each batch of images, such as `data.RandomCrop(32, padding=4)`;
+            evaluation passes it no generator, so that what is random in it stays out there.
+        max_grad_norm: clip the gradients of each step to this norm, as `clip_grad_norm_` does.
+        average: updated after its `start`: each step where it has a decay (EMA), else each epoch
+            (SWA). It is saved and resumed; call `update_bn` before you evaluate it.
         run: an open folder for the record, or None.
         start: a checkpoint to begin from, where `run` holds none of its own.
         keep: epochs whose checkpoint is kept beside the latest, as `epoch-<n>`.
@@ -79,38 +95,41 @@ def fit(
 
     Raises:
         ValueError: the sizes do not fit: no epochs, more examples a batch than there are, or an
-            optimiser that counts other epochs. Or there is no `run` for what is to be kept.
+            optimiser that counts other epochs or holds no parameter of `model`. Or there is no
+            `run` for what is to be kept.
+        TypeError: the data is no Split, or `run` no RunFolder.
         Diverged: the loss is not finite, in training or after it. What was recorded before stays.
     """
     from tqdm import tqdm
 
     epochs = check_integer("fit: epochs", epochs, 1)
-    batch_size = check_integer("fit: batch_size", batch_size, 1)
-    if batch_size > len(train):
-        raise ValueError(f"fit: batch_size {batch_size} exceeds {len(train)} examples; lower it")
+    check_split("fit: train", train)
+    if test is not None:
+        check_split("fit: test", test)
+    if run is not None and not isinstance(run, RunFolder):
+        raise TypeError(f"fit: run is of type {type(run).__name__}; open a RunFolder(path, config)")
+    if not {id(p) for p in model.parameters()} & {id(p) for p in optimizer.params}:
+        raise ValueError("fit: the optimiser holds no parameter of the model; give it those")
+    sizes = _batch_sizes(batch_size, epochs, len(train))
     if run is None and (per_example or keep):
         raise ValueError("fit: keep and per_example want a folder to write into; pass run")
     if run:
         generator_state(rng)  # one that no checkpoint can hold fails now, not an epoch later
-    steps = len(train) // batch_size
-    if optimizer.steps_per_epoch is None:
-        optimizer.steps_per_epoch = steps
-    elif optimizer.steps_per_epoch != steps:
-        raise ValueError(
-            f"fit: an epoch has {steps} steps ({len(train)} // {batch_size}), but the optimiser "
-            f"counts {optimizer.steps_per_epoch}; leave steps_per_epoch out"
-        )
+    counts = [len(train) // size for size in sizes]  # of each epoch's steps
+    if not callable(batch_size):  # else each epoch says how many steps it has
+        _check_steps(optimizer, counts[0], f"{len(train)} // {batch_size}")
     checkpoint = (run.load_checkpoint() if run else None) or start
     first = 1
     if checkpoint is not None:
-        rng = _restore(checkpoint, model, optimizer)
+        rng = restore(checkpoint, model, optimizer, average)
         first = checkpoint.epoch + 1
     examples = _Examples(run, first - 1) if run and per_example else None
+    step = Step(model, optimizer, max_grad_norm)
     if run:
         yield from run.records()
     with tqdm(
-        total=steps * epochs,
-        initial=steps * (first - 1),
+        total=sum(counts),
+        initial=sum(counts[: first - 1]),
         disable=None if progress is None else not progress,
         desc=label,
         unit="step",
@@ -118,13 +137,20 @@ def fit(
     ) as bar:
         for epoch in range(first, epochs + 1):
             began = time.perf_counter()
+            size, steps = sizes[epoch - 1], counts[epoch - 1]
+            if callable(batch_size):
+                optimizer.start_epoch(epoch - 1, steps)
+            averaging = average if average is not None and epoch > average.start else None
             with np.errstate(over="ignore", invalid="ignore"):  # Diverged says it better
-                loss, grad_norm = _train_epoch(
-                    model, optimizer, train, batch_size, rng, epoch, bar, label
-                )
+                given = batches(train, size, rng, transform=transform)
+                loss, grad_norm = _train_epoch(step, given, averaging, epoch, bar, label)
                 trained = time.perf_counter()
-                on_train = evaluate(model, train)
-                on_test = evaluate(model, test) if test is not None else None
+                optimizer.observe(loss)
+                optimizer.eval()
+                if optimizer.averages:
+                    update_bn(_in_order(train, size, transform), model)
+                on_train = evaluate(model, train, transform=transform)
+                on_test = None if test is None else evaluate(model, test, transform=transform)
                 _check_finite(on_train.loss()["all"], epoch, steps, optimizer.last_lr, label)
             record: Record = {
                 "epoch": epoch,
@@ -138,72 +164,80 @@ def fit(
             if on_test is not None:
                 record |= {"test": on_test.accuracy(), "test_loss": on_test.loss()}
             record["seconds"] = time.perf_counter() - began
-            record["examples_per_second"] = steps * batch_size / (trained - began)
+            record["examples_per_second"] = steps * size / (trained - began)
+            if callable(batch_size):
+                record["batch_size"] = size
             if run:
                 if examples:
                     examples.add(epoch, on_train, on_test)
                 run.append(record)
                 if epoch in keep:
-                    _save(run, epoch, model, optimizer, rng, f"epoch-{epoch}")
-                _save(run, epoch, model, optimizer, rng)
+                    save(run, epoch, model, optimizer, average, rng, f"epoch-{epoch}")
+                save(run, epoch, model, optimizer, average, rng)
             yield record
 
 
 def _train_epoch(
-    model: Module,
-    optimizer: SGD,
-    train: Split,
-    batch_size: int,
-    rng: np.random.Generator,
+    take_step: Step,
+    given: Iterable[Batch],
+    average: AveragedModel | None,
     epoch: int,
     bar: Any,
     label: str,
 ) -> tuple[float, float]:
-    """One pass over the data: the mean loss, and the mean norm of the gradient."""
-    losses, norms, device = [], [], model.device
-    model.train()
-    for step, (images, labels) in enumerate(batches(train, batch_size, rng)):
-        optimizer.zero_grad()
-        loss = F.cross_entropy(model(from_numpy(images, device)), labels)
-        losses.append(float(loss.item()))
-        _check_finite(losses[-1], epoch, step, optimizer.lr, label)
-        loss.backward()
-        optimizer.step()
-        norms.append(optimizer.grad_norm())
+    """One pass over the batches given: the mean loss, and the mean norm of the gradient."""
+    losses, norms = [], []
+    take_step.model.train()
+    take_step.optimizer.train()
+    for step, (images, labels) in enumerate(given):
+        losses.append(take_step(images, labels))
+        _check_finite(losses[-1], epoch, step, take_step.optimizer.last_lr, label)
+        norms.append(take_step.grad_norm())
+        if average is not None and average.decay is not None:
+            average.update_parameters(take_step.model)
         bar.update()
+    if average is not None and average.decay is None:
+        average.update_parameters(take_step.model)
     return float(np.mean(losses)), float(np.mean(norms))
+
+
+def _check_steps(optimizer: Optimizer, steps: int, division: str) -> None:
+    """Tell the optimiser how many steps an epoch has, or hold it to what it was told."""
+    if optimizer.steps_per_epoch is None:
+        optimizer.steps_per_epoch = steps
+    elif optimizer.steps_per_epoch != steps:
+        raise ValueError(
+            f"fit: an epoch has {steps} steps ({division}), but the optimiser "
+            f"counts {optimizer.steps_per_epoch}; leave steps_per_epoch out"
+        )
+
+
+def _batch_sizes(given: int | Callable[[float], float], epochs: int, examples: int) -> list[int]:
+    """The batch size of each epoch, all that it may be."""
+    if callable(given):
+        sizes = [round(given(t)) for t in range(epochs)]
+        if min(sizes) < 1:
+            epoch = sizes.index(min(sizes)) + 1
+            raise ValueError(
+                f"fit: batch_size in epoch {epoch} is {min(sizes)}; keep it at 1 or more"
+            )
+    else:
+        sizes = [check_integer("fit: batch_size", given, 1)] * epochs
+    if max(sizes) > examples:
+        raise ValueError(f"fit: batch_size {max(sizes)} exceeds {examples} examples; lower it")
+    return sizes
+
+
+def _in_order(train: Split, batch_size: int, transform: Transform | None) -> Iterator[np.ndarray]:
+    """Whole batches of the images in their order, which draws no random number."""
+    for start in range(0, len(train) - batch_size + 1, batch_size):
+        images = train.images[start : start + batch_size]
+        yield images if transform is None else transform(images, None)
 
 
 def _check_finite(loss: float, epoch: int, step: int, lr: float | None, label: str) -> None:
     if not math.isfinite(loss):
         raise Diverged({"epoch": epoch, "step": step, "lr": lr, "loss": loss}, label)
-
-
-def _save(
-    run: RunFolder,
-    epoch: int,
-    model: Module,
-    optimizer: SGD,
-    rng: np.random.Generator,
-    name: str = LATEST,
-) -> None:
-    moving = optimizer.state_dict()
-    arrays = {f"model/{name}": value for name, value in model.state_dict().items()}
-    arrays["optimizer/velocity"] = moving["velocity"]
-    state = {"step_count": moving["step_count"], "rng": generator_state(rng)}
-    run.save_checkpoint(epoch, arrays, state, name)
-
-
-def _restore(checkpoint: Checkpoint, model: Module, optimizer: SGD) -> np.random.Generator:
-    """Put model and optimiser back where the checkpoint stood; returns the batches' generator."""
-    arrays, state = checkpoint.arrays, checkpoint.state
-    prefix = "model/"
-    weights = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
-    model.load_state_dict(weights)
-    optimizer.load_state_dict(
-        {"step_count": state["step_count"], "velocity": arrays["optimizer/velocity"]}
-    )
-    return restore_generator(state["rng"])
 
 
 class _Examples:

@@ -27,7 +27,7 @@ from typing import Any, BinaryIO, Self
 
 from numpy.typing import NDArray
 
-from minidecay.training import files
+from minidecay import files
 from minidecay.training.provenance import environment
 
 CONFIG = "config.json"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from minidecay.cli import main
-from minidecay.cuda import source
+from minidecay.cuda import hardware, source
 from minidecay.cuda.cases import REFERENCES, cases
 from minidecay.cuda.checking import check, every_kernel, reference_of, run
 
@@ -109,12 +109,21 @@ def test_a_students_mistakes_are_told(tmp_path, capsys, old, new, told):
     assert told in printed
 
 
-def test_the_kernels_are_listed_with_their_idea(capsys):
+def test_the_kernels_are_listed_with_their_idea_and_the_cards_that_ran_them(capsys, monkeypatch):
+    cards = {"matmul/01_naive": "NVIDIA H100 80GB HBM3"}
+    monkeypatch.setattr(hardware, "verified_on", lambda name: cards.get(name, "unverified"))
     assert main(["kernels", "list"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == source.names()
-    naive = next(line for line in lines if line.startswith("matmul/01_naive"))
-    assert "One thread computes one element of C" in naive
+    told = capsys.readouterr().out
+    heads = [line.split()[0] for line in told.splitlines() if not line.startswith(" ")]
+    assert heads == source.names()
+    assert re.search(
+        r"^matmul/01_naive +hardware: NVIDIA H100 80GB HBM3\n"
+        r"    One thread computes one element of C, straight from global memory\.\n"
+        r"matmul/02_coalesced +hardware: unverified\n",
+        told,
+        re.M,
+    )
+    assert max(map(len, told.splitlines())) <= 100
 
 
 @pytest.mark.parametrize(

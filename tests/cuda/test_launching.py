@@ -149,3 +149,35 @@ def test_a_launch_line_that_is_none_is_told(text):
 def test_a_launch_no_gpu_takes_is_refused(kernel, body, grid, block, message):
     with pytest.raises(ValueError, match=message):
         kernel(body, grid=grid, block=block).planted(np.ones(1, np.float32), 1)
+
+
+def test_launch_lines_are_read_once_for_the_same_sizes(path, monkeypatch):
+    from minidecay.cuda import arguments
+
+    read = []
+    monkeypatch.setattr(
+        arguments, "evaluate", lambda text, names: read.append(text) or evaluate(text, names)
+    )
+    scale = load(path)
+    x, y = np.ones(66, np.float32), np.zeros(66, np.float32)
+    for n in (64, 64, 66, 64):
+        scale.scale(x, y, n)
+    assert len(read) == 2 * len(("require", "grid", "block", "shared"))
+    assert (y == 2).all()
+
+
+def test_a_number_may_be_numpys_and_a_whole_one_may_be_a_float_parameter(kernel):
+    x = np.zeros(1, np.float32)
+    plain = kernel("x[0] = s + n;", parameters="float* x, float s, int n", block="1")
+    for s, n in ((2, np.int64(3)), (np.float64(2.0), True), (np.float32(2), 3)):
+        plain.planted(x, s, n)
+        assert x[0] == 2 + n
+    with pytest.raises(TypeError, match=r"n is np\.float32\(3\.0\), the kernel takes int"):
+        plain.planted(x, 2, np.float32(3))
+
+
+def test_a_parameter_of_a_type_that_no_argument_has_is_told(tmp_path):
+    path = tmp_path / "odd.cu"
+    path.write_text('//! grid 1\n//! block 1\nextern "C" __global__ void odd(short n) {}\n')
+    with pytest.raises(ValueError, match="odd: n is short, which no argument can be; types are fl"):
+        load(path).odd(1)

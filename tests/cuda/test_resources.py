@@ -66,6 +66,28 @@ def test_a_log_that_names_a_kernel_and_not_its_resources_is_refused():
         # The most that one block may have, and one byte more.
         ("90a", 128, 32, 227 * 1024, Occupancy(1, 4 / 64, "shared memory")),
         ("90a", 128, 32, 227 * 1024 + 1, Occupancy(0, 0.0, "shared memory")),
+        # 08_double_buffer's 16896 bytes, and 1 KiB: 17920, of which 164 KiB hold 9, 100 KiB hold 5
+        # and 228 KiB hold 13. On 7.5 they stay 16896, 66 pieces of 256: 3 in 64 KiB.
+        ("75", 64, 32, 16896, Occupancy(3, 6 / 32, "shared memory")),
+        ("80", 64, 32, 16896, Occupancy(9, 18 / 64, "shared memory")),
+        ("86", 64, 32, 16896, Occupancy(5, 10 / 48, "shared memory")),
+        ("89", 64, 32, 16896, Occupancy(5, 10 / 48, "shared memory")),
+        ("90a", 64, 32, 16896, Occupancy(13, 26 / 64, "shared memory")),
+        ("100", 64, 32, 16896, Occupancy(13, 26 / 64, "shared memory")),
+        ("120", 64, 32, 16896, Occupancy(5, 10 / 48, "shared memory")),
+        # Its launch as it is: 128 registers are 4 warps in a quarter, 16 in all, 2 blocks of 8.
+        ("75", 256, 128, 16896, Occupancy(2, 16 / 32, "registers")),
+        ("86", 256, 128, 16896, Occupancy(2, 16 / 48, "registers")),
+        ("100", 256, 128, 16896, Occupancy(2, 16 / 64, "registers")),
+        ("120", 256, 128, 16896, Occupancy(2, 16 / 48, "registers")),
+        # One register more than 64: 72, 2304 a warp, 28 warps, 3 blocks of 8. On 7.5 4 fit by
+        # threads at 64, and 3 at 65.
+        ("75", 256, 64, 0, Occupancy(4, 1.0, "threads")),
+        ("75", 256, 65, 0, Occupancy(3, 24 / 32, "registers")),
+        ("89", 256, 65, 0, Occupancy(3, 24 / 48, "registers")),
+        # A whole block of threads is 32 warps: twice in 64, once in 48 and in 32.
+        ("80", 1024, 32, 0, Occupancy(2, 1.0, "threads")),
+        ("89", 1024, 32, 0, Occupancy(1, 32 / 48, "threads")),
         # 33 threads are two warps.
         ("75", 33, 16, 0, Occupancy(16, 1.0, "threads")),
     ],

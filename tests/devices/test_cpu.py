@@ -1,6 +1,7 @@
 """The primitives of `cpu`: all of the protocol, with every option, against plain formulas."""
 
 import inspect
+import math
 
 import numpy as np
 import pytest
@@ -160,6 +161,21 @@ def test_relu_does_not_make_negative_zeros_or_pass_gradients_at_zero():
 def test_sigmoid_does_not_overflow():
     with np.errstate(all="raise"):
         assert CPU.sigmoid(np.array([-1e4, 0.0, 1e4])).tolist() == [0.0, 0.5, 1.0]
+
+
+@given(st.floats(-8, 8) | st.floats(-1e-3, 1e-3) | st.sampled_from([0.46875, 4.0, 6.0, 1e30]))
+def test_erf_is_right_to_the_last_digits(x):
+    assert CPU.erf(np.array([x]))[0] == pytest.approx(math.erf(x), rel=1e-15, abs=0)
+    assert CPU.erf(np.array(-x)) == -CPU.erf(np.array(x))
+    assert CPU.erf(np.array([x], np.float32))[0] == pytest.approx(
+        math.erf(np.float32(x)), rel=5e-7, abs=1e-45
+    )
+
+
+def test_erf_knows_its_limits():
+    with np.errstate(all="raise"):
+        assert CPU.erf(np.array([-np.inf, -0.0, np.inf])).tolist() == [-1.0, 0.0, 1.0]
+        assert np.isnan(CPU.erf(np.array([np.nan])))
 
 
 def test_reductions_of_everything_are_arrays_of_no_axes():

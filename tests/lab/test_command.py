@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import importlib.util
 import io
 import json
 import os
@@ -75,15 +76,19 @@ def refused(answer):
     ("options", "said"),
     [
         ("--scale large", r"invalid choice: 'large' \(choose from .?smoke.*demo.*lab.*paper.?\)"),
-        ("--model rnn", r"invalid choice: 'rnn' \(choose from .?mlp.*cnn.?\)"),
+        ("--model rnn", r"invalid choice: 'rnn' \(choose from .?mlp.*cnn.*wrn.?\)"),
         ("--device tpu", r"invalid choice: 'tpu' \(choose from .?cpu.?, .?emulated.?, .?cuda.?\)"),
         ("--seeds 0", "--seeds: '0' must be a whole number of at least 1"),
         ("--seeds two", "--seeds: 'two' must be a whole number of at least 1"),
+        ("--seeds 10001", "--seeds: '10001' must be a whole number of at most 10000"),
+        ("--seeds " + "9" * 5000, "--seeds: '9{25}' must be a whole number of at most 10000"),
+        ("--first-seed 1" + "0" * 300, "--first-seed: '10{24}' must be a whole number of at most"),
         ("--first-seed -1", "--first-seed: '-1' must be a whole number of at least 0"),
         ("--workers 0", "--workers: '0' must be a whole number of at least 1"),
         ("--workers 1.5", "--workers: '1.5' must be a whole number of at least 1"),
         ("--resume", "--resume needs --out DIR, the folder to go on in"),
         ("--out", "--out: expected one argument"),
+        ("--out=", "--out: '' names no folder; give one, such as runs/first"),
         ("--sedes 3", "unrecognized arguments: --sedes 3"),
     ],
 )
@@ -167,7 +172,12 @@ def test_it_says_what_it_will_do_and_prints_table_claims_findings_and_places(run
         rf"noisy-memorization at scale smoke: 14 epochs, about \d+ s on 3 workers, into {tmp_path}",
         out,
     )
-    parts = "Accuracy, mean", "decay, end of stage one", "constant 0.3, end", "constant 0.03, end"
+    parts = (
+        "Accuracy of seed 100\n",
+        "decay, end of stage one",
+        "constant 0.3, end",
+        "constant 0.03, end",
+    )
     claims = [f"  C{n:<3}" for n in range(1, 9)]
     rest = "Findings", "  C9 ", "  C10", f"picture  {tmp_path}", f"records  {tmp_path}", "verdict"
     places = [out.index(part) for part in (*parts, *claims, *rest)]
@@ -275,6 +285,47 @@ def test_resuming_a_finished_run_prints_its_tables_again_and_changes_nothing(
     assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
 
+def test_resuming_a_finished_run_draws_a_picture_that_was_removed(run, tmp_path):
+    run("--out", tmp_path)
+    picture = tmp_path / "noisy-memorization.png"
+    picture.unlink()
+    run("--out", tmp_path, "--resume")
+    assert picture.read_text() == "1 runs"
+
+
+@pytest.mark.parametrize("kept", [0, 3])
+def test_a_finished_arm_that_lost_records_is_told_with_what_to_remove(run, tmp_path, kept):
+    run("--out", tmp_path)
+    arm = tmp_path / "seed-100" / "decay"
+    lines = (arm / "metrics.jsonl").read_text().splitlines(keepends=True)
+    (arm / "metrics.jsonl").write_text("".join(lines[:kept]))
+    code, _, err = run("--out", tmp_path, "--resume")
+    assert code == 2 and err.count("\n") == 1
+    assert f"{arm} is finished but has {kept} records of 4" in err and "remove that folder" in err
+
+
+def test_a_device_that_does_not_work_here_is_told_before_anything_is_made(
+    run, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    monkeypatch.setenv("PATH", "")
+    out = tmp_path / "out"
+    line = refused(run("--out", out, "--device", "emulated"))
+    assert "found neither g++ nor clang++: sudo apt install g++" in line
+    if importlib.util.find_spec("cupy") is None:
+        assert "CuPy is not installed: pip install" in refused(
+            run("--out", out, "--device", "cuda")
+        )
+    assert not out.exists()
+
+
+def test_more_workers_than_cores_make_no_shorter_announcement(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "cores", lambda: 1)
+    monkeypatch.setattr(command, "seconds_an_epoch", lambda settings: 2.0)
+    for workers, said in (("1", "28 s on 1 worker,"), ("3", "28 s on 3 workers,")):
+        assert said in run("--out", tmp_path / workers, "--workers", workers)[1]
+
+
 def test_resuming_an_empty_or_missing_folder_starts_a_run(run, tmp_path):
     for folder in (tmp_path, tmp_path / "missing"):
         assert run("--out", folder, "--resume")[0] == 1
@@ -291,7 +342,7 @@ def test_a_loss_that_is_not_finite_ends_with_1_and_names_seed_and_arm(run, tmp_p
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
-        (KeyboardInterrupt(), 130, "interrupted; to go on add --resume --out "),
+        (KeyboardInterrupt(), 130, "interrupted; to go on add --resume --out '"),  # it has a space
         (WorkerDied("a worker process was killed"), 1, "a worker process was killed; the records"),
     ],
 )
@@ -302,9 +353,9 @@ def test_what_ends_a_run_from_outside_is_told_in_a_line(
         raise error
 
     monkeypatch.setattr(command, "train_arms", end)
-    answer = run("--out", tmp_path)
+    answer = run("--out", tmp_path / "my runs")
     assert answer[0] == code and said in answer[2] and "Traceback" not in answer[2]
-    assert not (tmp_path / "lock").exists()
+    assert not (tmp_path / "my runs" / "lock").exists()
 
 
 def test_a_first_stage_that_was_lost_is_told_with_what_to_remove(run, tmp_path):
@@ -467,6 +518,16 @@ def test_the_example_says_in_a_line_what_is_wrong(tmp_path):
     said = process.communicate()[1]
     assert process.returncode == 2
     assert re.fullmatch(rf"{EXAMPLE.name}: error: .* is not empty and no run .*\n", said)
+
+
+def test_the_example_needs_no_docstrings():
+    command = [sys.executable, "-OO", str(EXAMPLE), "--help"]
+    assert (
+        subprocess.run(
+            command, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False, capture_output=True
+        ).returncode
+        == 0
+    )
 
 
 @pytest.mark.slow

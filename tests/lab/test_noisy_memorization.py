@@ -41,9 +41,37 @@ def test_a_scale_is_its_data_its_width_and_its_stages(scale, n_train, n_test, si
     assert (patterns.seed, patterns.tiers, patterns.noise_fraction) == (100, (10, 100), 0.1)
 
 
+def test_smoke_on_emulated_kernels_is_cut_to_half_the_epochs_and_one_small_rate():
+    settings = noisy.settings("smoke", device="emulated")
+    assert (settings.stages, settings.epochs) == ((6, 2, 1), 9)
+    assert list(settings.arms()) == ["decay", "constant_large", "constant_small"]
+    assert settings.n_train == noisy.settings("smoke").n_train
+    assert noisy.settings("demo", device="emulated").stages == noisy.settings("demo").stages
+
+
 def test_the_convolutional_network_wants_a_smaller_rate_and_a_mean_over_three_epochs():
     settings = noisy.settings("demo", "cnn")
     assert (settings.large, settings.averaged, settings.epochs) == (0.2, 3, 18)
+
+
+@pytest.mark.parametrize(
+    ("scale", "wrn", "n_train", "stages"),
+    [
+        ("smoke", (10, 1), 10_000, (7, 3, 2)),
+        ("demo", (10, 1), 10_000, (14, 6, 4)),
+        ("lab", (10, 1), 50_000, (6, 3, 2)),
+        ("paper", (16, 4), 50_000, (15, 9, 6)),
+    ],
+)
+def test_the_wide_residual_network_has_sizes_and_stages_of_its_own(scale, wrn, n_train, stages):
+    settings = noisy.settings(scale, "wrn")
+    assert (settings.wrn, settings.n_train, settings.stages) == (wrn, n_train, stages)
+    assert (settings.large, settings.averaged, settings.epochs) == (0.3, 3, sum(stages))
+
+
+def test_the_network_of_paper_scale_is_wrn_16_4():
+    network = noisy.settings("paper", "wrn").network(100)
+    assert sum(p.size for p in network.parameters()) == 2_748_890
 
 
 def test_decay_is_compared_with_the_large_rate_from_its_own_first_stage_and_with_small_rates():
@@ -56,7 +84,7 @@ def test_decay_is_compared_with_the_large_rate_from_its_own_first_stage_and_with
     }
 
 
-@pytest.mark.parametrize("model", ["mlp", "cnn"])
+@pytest.mark.parametrize("model", ["mlp", "cnn", "wrn"])
 def test_every_arm_of_a_seed_begins_with_the_same_weights_and_another_seed_with_others(model):
     settings = tiny.settings(model=model)
     one, same, other = (settings.network(seed).state_dict() for seed in (100, 100, 101))
@@ -70,7 +98,7 @@ class NotForked(NoisySettings):
         return {name: replace(arm, fork=None) for name, arm in super().arms().items()}
 
 
-@pytest.mark.parametrize("model", ["mlp", "cnn"])
+@pytest.mark.parametrize("model", ["mlp", "cnn", "wrn"])
 def test_an_arm_that_forks_has_the_numbers_of_one_trained_straight_through(tmp_path, model):
     settings = tiny.settings(model=model)
     straight = NotForked(**vars(settings))
@@ -180,13 +208,26 @@ SMOKE = DEMO | {
     "C7": ["noise >= 0.5", "test complex >= 0.95"],
     "C8": ["noise at the end <= 0.55", "the small rate's less decay's >= 0.18"],
 }
+SHORT = SMOKE | {
+    "C5": ["test complex at the end >= 0.85"],
+    "C7": ["noise >= 0.4", "test complex >= 0.94"],
+    "C9": ["noise at the end >= 0.2"],
+}
 
 
 @pytest.mark.parametrize(
-    ("scale", "bounds"), [("smoke", SMOKE), ("demo", DEMO), ("lab", DEMO), ("paper", DEMO)]
+    ("scale", "device", "bounds"),
+    [
+        ("smoke", "cpu", SMOKE),
+        ("smoke", "emulated", SHORT),
+        ("demo", "cpu", DEMO),
+        ("demo", "cuda", DEMO),
+        ("lab", "cpu", DEMO),
+        ("paper", "cpu", DEMO),
+    ],
 )
-def test_thresholds_are_those_that_were_set_before_any_seed_that_counts(scale, bounds):
-    claims = noisy.claims(noisy.settings(scale))
+def test_thresholds_are_those_that_were_set_before_any_seed_that_counts(scale, device, bounds):
+    claims = noisy.claims(noisy.settings(scale, device=device))
     assert {claim.name: list(map(str, claim.bounds)) for claim in claims} == bounds
     assert [claim.name for claim in claims if claim.finding] == ["C9", "C10"]
 

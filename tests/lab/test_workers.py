@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -152,6 +154,49 @@ def test_ctrl_c_is_left_to_the_parent():
     assert run_tasks(survive_ctrl_c, [()], workers=1) == ["blocked"]  # since its first moment
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@posix
+def test_ctrl_c_at_any_moment_leaves_no_worker_that_nobody_waits_for(monkeypatch):
+    now, interrupted, pools = Event(), Event(), []
+
+    def one_of_blas_threads():  # it takes the signal where this thread has blocked it
+        now.wait(PATIENCE)
+        signal.raise_signal(signal.SIGINT)
+        interrupted.set()
+
+    class Pool(ProcessPoolExecutor):
+        def submit(self, *task):
+            now.set()
+            interrupted.wait(PATIENCE)
+            return super().submit(*task)
+
+        def shutdown(self, *args, **kwargs):
+            signal.raise_signal(signal.SIGINT)  # again
+            super().shutdown(*args, **kwargs)
+            pools.append(self)
+
+    monkeypatch.setattr(workers, "ProcessPoolExecutor", Pool)
+    Thread(target=one_of_blas_threads).start()
+    with pytest.raises(KeyboardInterrupt):
+        run_tasks(time.sleep, [(PATIENCE,)] * 2, workers=2)
+    assert pools and pools[0]._processes is None  # they were waited for
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@posix
+def test_ctrl_c_stays_ignored_where_it_was(monkeypatch):
+    class Pool(ProcessPoolExecutor):
+        def shutdown(self, *args, **kwargs):
+            signal.raise_signal(signal.SIGINT)
+            super().shutdown(*args, **kwargs)
+
+    monkeypatch.setattr(workers, "ProcessPoolExecutor", Pool)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert run_tasks(sum, [([1, 2],)], workers=1) == [3]
+    finally:
+        assert signal.signal(signal.SIGINT, before) is signal.SIG_IGN
 
 
 @posix

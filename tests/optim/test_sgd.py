@@ -4,12 +4,12 @@ from itertools import accumulate
 
 import numpy as np
 import pytest
+from bowls import SHAPES, assert_close, by_hand, by_torch_hand, descend, drawn, leaves, twins
 
 import minidecay as md
 from minidecay.devices.cpu import Cpu
-from minidecay.optim import SGD, Constant, Cosine, Steps
+from minidecay.optim import SGD, Cosine, Steps
 
-SHAPES = [(3, 4), (4,), (), (2, 1, 3)]
 SETTINGS = [
     {"momentum": momentum, "weight_decay": weight_decay, "nesterov": nesterov}
     for momentum, weight_decay, nesterov in itertools.product((0, 0.9), (0, 0.01), (False, True))
@@ -20,39 +20,6 @@ SETTINGS = [
 @pytest.fixture(scope="module")
 def torch():
     return pytest.importorskip("torch")
-
-
-def drawn(shapes=SHAPES, dtype=np.float64, seed=0):
-    rng = np.random.default_rng(seed)
-    return [rng.standard_normal(shape).astype(dtype) for shape in shapes]
-
-
-def leaves(arrays, device="cpu"):
-    return [md.tensor(array, requires_grad=True, device=device) for array in arrays]
-
-
-def twins(torch, arrays):
-    return [torch.tensor(array, requires_grad=True) for array in arrays]
-
-
-def descend(params, scales):
-    """Backward through a bowl of another shape at each step."""
-    for p, scale in zip(params, scales, strict=True):
-        ((p * scale - 1) ** 2).sum().backward()
-
-
-def by_hand(p, array):
-    p.grad = None if array is None else md.tensor(array)
-
-
-def by_torch_hand(torch, p, array):
-    p.grad = None if array is None else torch.tensor(array)
-
-
-def assert_close(ours, theirs, tolerance):
-    for mine, other in zip(ours, theirs, strict=True):
-        other = other.detach().numpy()
-        np.testing.assert_allclose(mine.numpy(), other, rtol=tolerance, atol=tolerance)
 
 
 # Against torch
@@ -328,7 +295,7 @@ def one():
 
 def test_a_number_is_a_constant_rate():
     optimizer = SGD(one(), 0.3)
-    assert optimizer.schedule == Constant(0.3)
+    assert optimizer.lr == 0.3
     assert run(optimizer, 3) == [0.3] * 3
 
 
@@ -468,8 +435,8 @@ def test_a_state_that_does_not_fit_is_refused_whole(state, message):
         ({"lr": None}, TypeError, "lr must be a number, a schedule or a function"),
         ({"momentum": -1}, ValueError, "SGD: momentum must be finite and 0 or more, got -1"),
         ({"momentum": math.nan}, ValueError, "SGD: momentum must be finite"),
-        ({"momentum": "0.9"}, TypeError, "SGD: momentum must be a number, got '0.9'"),
-        ({"momentum": True}, TypeError, "SGD: momentum must be a number, got True"),
+        ({"momentum": "0.9"}, TypeError, "SGD: momentum must be a number, a schedule .*got '0.9'"),
+        ({"momentum": True}, TypeError, "SGD: momentum must be a number, a schedule .*got True"),
         ({"weight_decay": -1e-4}, ValueError, "SGD: weight_decay must be finite"),
         ({"weight_decay": math.inf}, ValueError, "SGD: weight_decay must be finite"),
         ({"nesterov": True}, ValueError, "set momentum > 0"),
@@ -524,6 +491,4 @@ def test_what_is_refused_is_left_as_it_was():
 
 def test_it_says_what_it_is():
     optimizer = SGD(one(), Steps(0.1, [3]), momentum=0.9)
-    assert repr(optimizer) == (
-        "SGD(1 tensors, lr=Steps(0.1, (3,)), momentum=0.9, weight_decay=0.0, nesterov=False)"
-    )
+    assert repr(optimizer) == ("SGD(1 tensors, lr=Steps(0.1, (3,)), momentum=0.9, weight_decay=0)")

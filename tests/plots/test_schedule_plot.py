@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from math import inf
 
 import matplotlib as mpl
 import numpy as np
@@ -92,13 +93,32 @@ def test_the_figure_is_saved_and_nothing_beside_it(tmp_path, suffix, magic):
     assert [*tmp_path.iterdir()] == [path]
 
 
-def test_a_figure_that_cannot_be_saved_leaves_the_old_file(tmp_path):
-    path = tmp_path / "rates.doc"
+def test_a_figure_that_cannot_be_saved_leaves_the_old_file(tmp_path, monkeypatch):
+    def fill_the_disk(figure, file, format):
+        file.write(b"half a picture")
+        raise OSError("no space left")
+
+    path = tmp_path / "rates.png"
     path.write_text("old")
-    with pytest.raises(ValueError, match="Format 'doc' is not supported"):
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", fill_the_disk)
+    with pytest.raises(OSError, match="no space left"):
         plots.schedule(DECAY, epochs=4, path=path)
     assert path.read_text() == "old"
     assert [*tmp_path.iterdir()] == [path]
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        ("rates.doc", ValueError, r"rates.doc names no picture; let it end in .png, .pdf or .svg"),
+        ("rates", ValueError, "rates names no picture"),
+        ("missing/rates.png", FileNotFoundError, "there is no folder .*missing; make it first"),
+    ],
+)
+def test_a_path_that_no_picture_can_have_is_refused(tmp_path, name, error, message):
+    with pytest.raises(error, match=message):
+        plots.schedule(DECAY, epochs=4, path=tmp_path / name)
+    assert [*tmp_path.iterdir()] == []
 
 
 @pytest.mark.parametrize(
@@ -109,6 +129,8 @@ def test_a_figure_that_cannot_be_saved_leaves_the_old_file(tmp_path):
         ([DECAY], {"epochs": float("nan")}, r"epochs \(nan\)"),
         ([DECAY], {"steps_per_epoch": 0}, r"steps_per_epoch \(0\)"),
         ([DECAY], {"labels": ["a", "b"]}, "2 labels for 1 schedules"),
+        ([lambda t: inf * (t >= 2)], {"labels": ["mine"]}, "mine is nan at epoch 0; mend it there"),
+        ([lambda t: inf if t >= 2 else 1], {}, "<lambda> is inf at epoch 2; mend it there"),
         ([0], {"log": True}, "every rate is 0, which log=True cannot show"),
     ],
 )

@@ -117,3 +117,9 @@ def test_each_module_keeps_its_own_mode_even_after_an_error(broken):
 def test_a_batch_size_that_is_no_positive_integer_is_refused(batch_size, error, said):
     with pytest.raises(error, match=f"evaluate: batch_size must be .*{said}"):
         evaluate(Table(), Split(LOGITS, LABELS), batch_size)
+
+
+def test_what_is_no_split_is_refused():
+    model = nn.Linear(3, 2)
+    with pytest.raises(TypeError, match=r"evaluate: split is of type tuple; make it data.Split\("):
+        evaluate(model, (np.ones((4, 3), np.float32), np.zeros(4, int)))

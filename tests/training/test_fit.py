@@ -11,7 +11,7 @@ import pytest
 from minidecay import functions as F
 from minidecay import nn
 from minidecay.autograd import tensor
-from minidecay.data import Split, batches
+from minidecay.data import Compose, Normalize, RandomCrop, RandomHorizontalFlip, Split, batches
 from minidecay.optim import SGD, Ramp, Steps
 from minidecay.random import stream
 from minidecay.training import Diverged, RunFolder, evaluate, fit
@@ -287,6 +287,36 @@ def test_what_is_kept_of_examples_goes_on_after_an_interruption(
     assert all(np.array_equal(arrays[name], whole[name]) for name in whole)
 
 
+AUGMENT = Compose([RandomCrop(4, padding=1), RandomHorizontalFlip(), Normalize([0.1], [2.0])])
+
+
+@pytest.mark.parametrize("step", [0, 2, STEPS, 2 * STEPS + 3])
+def test_a_run_with_random_transforms_goes_on_bit_for_bit(tmp_path, step):
+    whole = trained(transform=AUGMENT)
+    assert whole == trained(transform=AUGMENT) != trained()
+    with RunFolder(tmp_path, {}) as run:
+        _, optimizer, epochs = training(run=run, transform=AUGMENT)
+        interrupt(optimizer, step)
+        with pytest.raises(KeyboardInterrupt):
+            list(epochs)
+    with RunFolder(tmp_path, {}, resume=True) as run:
+        assert trained(run=run, transform=AUGMENT) == whole
+
+
+def test_chance_is_for_training_and_what_is_not_random_for_evaluation_too():
+    seen = []
+
+    def watched(images, rng):
+        seen.append((rng is not None, len(images)))
+        return AUGMENT(images, rng)
+
+    network, _, epochs = training(transform=watched)
+    record = next(epochs)
+    assert seen == [(True, BATCH)] * STEPS + [(False, len(TRAIN)), (False, len(TEST))]
+    normal = Split(Normalize([0.1], [2.0])(TEST.images), TEST.labels, TEST.subsets)
+    assert record["test_loss"] == evaluate(network, normal).loss()
+
+
 def test_a_loss_that_is_not_finite_ends_training_and_keeps_the_record(tmp_path):
     with RunFolder(tmp_path, {}) as run:
         rates = Steps(0.1, (1,), gamma=1e30)
@@ -345,6 +375,26 @@ def test_an_optimiser_that_counts_other_epochs_is_refused():
     optimizer.steps_per_epoch = 5
     with pytest.raises(ValueError, match=r"has 6 steps \(50 // 8\), but the optimiser counts 5;"):
         list(epochs)
+
+
+def test_an_optimiser_of_another_network_is_refused():
+    (network, _, _), (_, other, _) = training(), training()
+    epochs = fit(network, other, TRAIN, epochs=1, batch_size=BATCH, rng=half_used())
+    with pytest.raises(ValueError, match="holds no parameter of the model; give it those"):
+        next(epochs)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"train": (TRAIN.images, TRAIN.labels)}, r"fit: train is of type tuple; make it data.Spl"),
+        ({"test": (TRAIN.images, TRAIN.labels)}, r"fit: test is of type tuple; make it data.Split"),
+        ({"run": "runs/first"}, r"fit: run is of type str; open a RunFolder\(path, config\)"),
+    ],
+)
+def test_what_is_no_split_or_run_is_refused_in_a_line(options, message):
+    with pytest.raises(TypeError, match=message):
+        next(training(**options)[2])
 
 
 def test_a_generator_that_no_checkpoint_can_hold_is_refused_before_any_training(tmp_path):

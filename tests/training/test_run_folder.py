@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from minidecay.training import files
+from minidecay import files
 from minidecay.training.run_folder import Checkpoint, RunFolder, RunFolderError
 
 CONFIG = {"seed": 0, "lr": {"start": 0.1, "milestones": [5, 10]}, "name": "decay"}

@@ -13,6 +13,7 @@ __all__ = ["cases"]
 
 # (rows, channels, parts): around 32 channels and 8 rows; ragged parts, and more parts than rows.
 _SIZES = [(2, 1, 1), (9, 33, 1), (16, 32, 2), (70, 5, 3), (3, 31, 5)]
+_FEW_CHANNELS = (150, 3, 2)  # four columns a block, not 32
 _OPTIONS: list[dict[str, int | str]] = [{}, {"RELU": 1}, {"RELU": 1, "RESIDUAL": 1}]
 _EPS = 1e-3
 
@@ -23,9 +24,29 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         yield from _moments(rng, *sizes)
         for options in _OPTIONS:
             yield from _forward_and_backward(rng, *sizes, options)
+    few: dict[str, int | str] = {"COLUMNS": 4}
+    yield from _moments(rng, *_FEW_CHANNELS, few)
+    yield from _forward_and_backward(rng, *_FEW_CHANNELS, few)
+    yield _special(rng)
 
 
-def _moments(rng: np.random.Generator, rows: int, channels: int, parts: int) -> Iterator[Case]:
+def _special(rng: np.random.Generator) -> Case:
+    """A NaN passes the activation; what is infinite below becomes zero."""
+    x, one, zero = rng.standard_normal((3, 4), dtype=np.float32), np.ones(4), np.zeros(4)
+    x[1, 1:] = np.nan, np.inf, -np.inf
+    statistics = [each.astype(np.float32) for each in (one, zero, zero, one)]
+    expected = {"y": np.maximum(x.astype(np.float64) / np.sqrt(1 + _EPS), 0)}
+    arguments = (x, *statistics, None, unwritten(*x.shape), _EPS, *x.shape)
+    return Case("normalize", "special values, relu", arguments, expected, {"RELU": 1})
+
+
+def _moments(
+    rng: np.random.Generator,
+    rows: int,
+    channels: int,
+    parts: int,
+    options: dict[str, int | str] | None = None,
+) -> Iterator[Case]:
     """Numbers whose mean is ten thousand times their deviation, so that a naive variance fails."""
     x = (100 + 0.01 * rng.standard_normal((rows, channels))).astype(np.float32)
     exact = x.astype(np.float64)
@@ -42,6 +63,7 @@ def _moments(rng: np.random.Generator, rows: int, channels: int, parts: int) -> 
         label,
         (x, *part, *sizes),
         {"part_mean": part_mean, "part_m2": part_m2},
+        options or {},
         rtol=1e-3,
         atol=1e-8,
     )
@@ -94,7 +116,7 @@ def _forward_and_backward(
     )
     gbeta, ggamma = part_gbeta.sum(axis=0), part_ggamma.sum(axis=0)
     given = (part_gbeta.astype(np.float32), part_ggamma.astype(np.float32))
-    if not options:
+    if "RELU" not in options:
         yield Case(
             "merge_gradients",
             f"{channels} channels in {parts}",

@@ -1,5 +1,6 @@
 """Elementwise operations by NumPy's own in float64, on numbers of every kind, and broadcast."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,21 +23,18 @@ def _relu_grad(gy: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.where(y > 0, gy, 0)
 
 
-def _same(x: np.ndarray) -> np.ndarray:
-    return x
-
-
 _UNARY: dict[str, Callable[..., Any]] = {
     "neg": np.negative,
     "exp": np.exp,
     "log": np.log,
+    "log1p": np.log1p,
     "sqrt": np.sqrt,
     "abs": np.abs,
     "sign": np.sign,
     "tanh": np.tanh,
+    "erf": np.vectorize(math.erf, otypes=[np.float64]),
     "sigmoid": _sigmoid,
     "relu": _relu,
-    "copy": _same,
 }
 _BINARY: dict[str, Callable[..., Any]] = {
     "add": np.add,
@@ -45,6 +43,7 @@ _BINARY: dict[str, Callable[..., Any]] = {
     "div": np.divide,
     "pow": np.power,
     "maximum": np.maximum,
+    "minimum": np.minimum,
     "relu_grad": _relu_grad,
 }
 _COMPARISONS: dict[str, Callable[..., Any]] = {
@@ -56,13 +55,14 @@ _COMPARISONS: dict[str, Callable[..., Any]] = {
     "not_equal": np.not_equal,
 }
 _SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 0.5, -2.0], np.float32)
-# Axes along which x, or y, repeats; the output is _SHAPE.
+# Axes along which x, or y, repeats.
 _BROADCASTS: list[tuple[tuple[int, ...], tuple[int, ...]]] = [
     ((1, 3), (0, 2)),
     ((0,), ()),
     ((), (3,)),
 ]
-_SHAPE = (2, 3, 13, 17)  # more than a block of any kernel takes
+# The output: more than a block of any kernel takes, in rows that are fours and that are not.
+_SHAPES = ((2, 3, 13, 17), (2, 3, 11, 20))
 
 
 def cases(rng: np.random.Generator) -> Iterator[Case]:
@@ -76,17 +76,25 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
         for kernel, table in (("binary", _BINARY), ("compare", _COMPARISONS)):
             for op, of in table.items():
                 yield _pairs(kernel, op, of)
-        for axes in _BROADCASTS:
-            x, y = (_repeated(rng, along) for along in axes)
-            yield _binary("binary", "sub", np.subtract, x, y, f"x along {axes[0]}, y {axes[1]}")
-            yield _binary("compare", "less", np.less, x, y, f"x along {axes[0]}, y {axes[1]}")
-            yield _where(rng, x, y)
-        x = _repeated(rng, ())
-        for kernel, op, of in (("binary", "div", np.divide), ("compare", "less", np.less)):
-            yield _binary(kernel, op, of, x, 0.75, "y a number")
-            yield _binary(kernel, op, of, 0.75, x, "x a number")
-        yield _where(rng, x, 0.75)
-        yield _where(rng, 0.75, x)
+        for shape in _SHAPES:
+            yield from _spread(rng, shape)
+
+
+def _spread(rng: np.random.Generator, shape: tuple[int, ...]) -> Iterator[Case]:
+    """Operands that repeat along some axes, and numbers."""
+    for axes in _BROADCASTS:
+        x, y = (_repeated(rng, shape, along) for along in axes)
+        label = f"{shape}, x along {axes[0]}, y {axes[1]}"
+        yield _binary("binary", "sub", np.subtract, x, y, label)
+        yield _binary("compare", "less", np.less, x, y, label)
+        for repeated in (True, False):
+            yield _where(rng, shape, x, y, repeated=repeated)
+    x = _repeated(rng, shape, ())
+    for kernel, op, of in (("binary", "div", np.divide), ("compare", "less", np.less)):
+        yield _binary(kernel, op, of, x, 0.75, f"{shape}, y a number")
+        yield _binary(kernel, op, of, 0.75, x, f"{shape}, x a number")
+    yield _where(rng, shape, x, 0.75)
+    yield _where(rng, shape, 0.75, x)
 
 
 def _unary(op: str, of: Callable[..., Any], x: np.ndarray) -> Case:
@@ -96,10 +104,11 @@ def _unary(op: str, of: Callable[..., Any], x: np.ndarray) -> Case:
     )
 
 
-def _repeated(rng: np.random.Generator, axes: tuple[int, ...]) -> np.ndarray:
-    return rng.standard_normal([1 if a in axes else n for a, n in enumerate(_SHAPE)]).astype(
-        np.float32
-    )
+def _repeated(
+    rng: np.random.Generator, shape: tuple[int, ...], axes: tuple[int, ...]
+) -> np.ndarray:
+    kept = [1 if a in axes else n for a, n in enumerate(shape)]
+    return rng.standard_normal(kept).astype(np.float32)
 
 
 def _pairs(kernel: str, op: str, of: Callable[..., Any]) -> Case:
@@ -120,8 +129,10 @@ def _binary(kernel: str, op: str, of: Callable[..., Any], x: Any, y: Any, label:
     return Case(kernel, f"{op}, {label}", arguments, wanted, {"OP": op})
 
 
-def _where(rng: np.random.Generator, x: Any, y: Any) -> Case:
-    condition = rng.integers(0, 2, (*_SHAPE[:3], 1)).astype(np.uint8)
+def _where(
+    rng: np.random.Generator, shape: tuple[int, ...], x: Any, y: Any, *, repeated: bool = True
+) -> Case:
+    condition = rng.integers(0, 2, (*shape[:3], 1 if repeated else shape[3])).astype(np.uint8)
     expected = np.where(condition, x, y)
     arrays, numbers = _operands(x, y)
     strides = (*_strides(condition), *_strides(x), *_strides(y))
@@ -131,10 +142,11 @@ def _where(rng: np.random.Generator, x: Any, y: Any) -> Case:
         *numbers,
         unwritten(*expected.shape),
         expected.size,
-        *_SHAPE[1:],
+        *shape[1:],
         *strides,
     )
-    return Case("where", f"of {np.shape(x)} and {np.shape(y)}", arguments, {"out": expected})
+    label = f"{condition.shape} of {np.shape(x)} and {np.shape(y)}"
+    return Case("where", label, arguments, {"out": expected})
 
 
 def _operands(*operands: Any) -> tuple[list[np.ndarray | None], list[float]]:

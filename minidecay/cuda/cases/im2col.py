@@ -81,6 +81,8 @@ def sums(rng: np.random.Generator) -> Iterator[Case]:
 _GEOMETRIES = [
     Geometry((1, 1, 1, 1)),
     Geometry((2, 5, 6, 3)),
+    Geometry((2, 5, 6, 8)),
+    Geometry((1, 3, 4, 5)),
     Geometry((1, 1, 257, 1), padding=(2, 0)),
     Geometry((1, 16, 16, 1), padding=(0, 2)),
     Geometry((0, 4, 4, 2)),

@@ -32,6 +32,8 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     for options in ({}, _OPTIONS[-1]):
         yield _case(rng, 17, 9, 5, options, batch=3)
         yield _case(rng, 17, 9, 5, options, batch=3, one_b=True)
+    for sizes in ((33, 18, 17), (20, 68, 8)):
+        yield _case(rng, *sizes, _OPTIONS[-1], with_nan=True)
 
 
 def _case(
@@ -43,13 +45,19 @@ def _case(
     *,
     batch: int = 1,
     one_b: bool = False,
+    with_nan: bool = False,
 ) -> Case:
-    """One product of normal numbers; with `one_b` the whole batch is multiplied by one B."""
+    """One product of normal numbers; with `one_b` the whole batch is multiplied by one B.
+
+    With `with_nan` a row of A has one NaN: that row of C is NaN, past any ReLU, and no other.
+    """
 
     def normal(*shape: int) -> np.ndarray:
         return rng.standard_normal(shape, dtype=np.float32)
 
     a, b = normal(batch, m, k), normal(1 if one_b else batch, k, n)
+    if with_nan:
+        a[0, m // 2, k // 2] = np.nan
     bias, residual = normal(n), normal(batch, m, n)
     expected = a.astype(np.float64) @ b.astype(np.float64)
     if "BIAS" in options:
@@ -71,4 +79,5 @@ def _case(
     label = ", ".join([f"{m}x{n}x{k}", *map(str.lower, options)])
     if batch > 1:
         label += f", batch {batch}" + " with one B" * one_b
+    label += ", a NaN" * with_nan
     return Case("matmul", label, arguments, {"C": expected}, options, rtol=1e-5, atol=2e-5)

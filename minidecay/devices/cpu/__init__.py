@@ -36,6 +36,7 @@ class Cpu:
     to_numpy = staticmethod(np.asarray)
     zeros = staticmethod(np.zeros)
     ones = staticmethod(np.ones)
+    arange = staticmethod(arrays.arange)
     copy = staticmethod(arrays.copy)
     copy_into = staticmethod(np.copyto)
     astype = staticmethod(arrays.astype)
@@ -54,13 +55,16 @@ class Cpu:
     div = staticmethod(np.divide)
     pow = staticmethod(np.power)
     maximum = staticmethod(np.maximum)
+    minimum = staticmethod(np.minimum)
     neg = staticmethod(np.negative)
     exp = staticmethod(np.exp)
     log = staticmethod(np.log)
+    log1p = staticmethod(np.log1p)
     sqrt = staticmethod(np.sqrt)
     abs = staticmethod(np.absolute)
     sign = staticmethod(np.sign)
     tanh = staticmethod(np.tanh)
+    erf = staticmethod(elementwise.erf)
     sigmoid = staticmethod(elementwise.sigmoid)
     relu = staticmethod(elementwise.relu)
     relu_grad = staticmethod(elementwise.relu_grad)
@@ -97,6 +101,9 @@ class Cpu:
     softmax_cross_entropy_grad = staticmethod(losses.softmax_cross_entropy_grad)
 
     sgd_step = staticmethod(update.sgd_step)
+    adam_step = staticmethod(update.adam_step)
+    rmsprop_step = staticmethod(update.rmsprop_step)
+    schedule_free_step = staticmethod(update.schedule_free_step)
 
 
 # A cast, since mypy does not see through NumPy's overloads; the tests hold it to the protocol.

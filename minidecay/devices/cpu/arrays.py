@@ -11,6 +11,10 @@ def copy(x: np.ndarray) -> np.ndarray:
     return np.array(x)
 
 
+def arange(n: int) -> np.ndarray:
+    return np.arange(n, dtype=np.int64)
+
+
 def astype(x: np.ndarray, dtype: Any) -> np.ndarray:
     return x.astype(dtype)
 

@@ -1,15 +1,22 @@
-"""Convolution as a sum of matrix products, one for each place (a, b) of the kernel:
+"""Convolution: which way it is computed, decided by shape, here and nowhere else.
 
-    y[n, i, j, :] = sum over a, b of  x[n, i s + a - p, j s + b - p, :] @ w[a, b]
-
-Its two gradients are the same sum with the roles exchanged.
+`conv_by_places` is the definition, a product for each place of the kernel, and the one to read
+first. `conv_by_columns` computes the same in one product for all places, two to five times as fast.
 """
+
+from types import ModuleType
 
 import numpy as np
 
-from minidecay.devices.cpu.elementwise import finish
-from minidecay.devices.cpu.windows import crop, output_size, pad, views
+from minidecay.devices.cpu import conv_by_columns, conv_by_places
 from minidecay.devices.protocol import Activation, Pair, Shape
+
+
+def way(w_shape: Shape) -> ModuleType:
+    """The module that computes convolutions with weights of this shape."""
+    if w_shape[:2] == (1, 1):  # one place: its columns would be a mere copy of the image
+        return conv_by_places
+    return conv_by_columns
 
 
 def conv2d(
@@ -21,35 +28,28 @@ def conv2d(
     bias: np.ndarray | None = None,
     residual: np.ndarray | None = None,
     activation: Activation = None,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
-    kh, kw, channels, filters = w.shape
-    out = output_size(x.shape, (kh, kw), stride, padding)
-    y = np.zeros((len(x) * out[0] * out[1], filters), x.dtype)
-    places = w.reshape(kh * kw, channels, filters)
-    for pixels, weights in zip(views(pad(x, padding), (kh, kw), stride, out), places, strict=True):
-        y += pixels.reshape(-1, channels) @ weights
-    return finish(y.reshape(len(x), *out, filters), bias, residual, activation)
+    convolve = way(w.shape).conv2d
+    tail = {"bias": bias, "residual": residual, "activation": activation}
+    return np.asarray(convolve(x, w, stride=stride, padding=padding, out=out, **tail))
 
 
 def conv2d_input_grad(
-    gy: np.ndarray, w: np.ndarray, x_shape: Shape, *, stride: Pair, padding: Pair
+    gy: np.ndarray,
+    w: np.ndarray,
+    x_shape: Shape,
+    *,
+    stride: Pair,
+    padding: Pair,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
-    kh, kw, channels, filters = w.shape
-    (n, height, width, _), (ph, pw) = x_shape, padding
-    padded = np.zeros((n, height + 2 * ph, width + 2 * pw, channels), gy.dtype)
-    places = w.reshape(kh * kw, channels, filters)
-    gy_rows, out = gy.reshape(-1, filters), (gy.shape[1], gy.shape[2])
-    for pixels, weights in zip(views(padded, (kh, kw), stride, out), places, strict=True):
-        pixels += (gy_rows @ weights.T).reshape(pixels.shape)
-    return crop(padded, padding)
+    gradient = way(w.shape).conv2d_input_grad
+    return np.asarray(gradient(gy, w, x_shape, stride=stride, padding=padding, out=out))
 
 
 def conv2d_weight_grad(
     gy: np.ndarray, x: np.ndarray, w_shape: Shape, *, stride: Pair, padding: Pair
 ) -> np.ndarray:
-    kh, kw, channels, filters = w_shape
-    gw = np.empty((kh * kw, channels, filters), gy.dtype)
-    gy_rows, out = gy.reshape(-1, filters), (gy.shape[1], gy.shape[2])
-    for place, pixels in enumerate(views(pad(x, padding), (kh, kw), stride, out)):
-        gw[place] = pixels.reshape(-1, channels).T @ gy_rows
-    return gw.reshape(w_shape)
+    gradient = way(w_shape).conv2d_weight_grad
+    return np.asarray(gradient(gy, x, w_shape, stride=stride, padding=padding))

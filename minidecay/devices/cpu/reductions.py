@@ -7,12 +7,16 @@ import numpy as np
 from minidecay.devices.protocol import Axes
 
 
-def sum(x: np.ndarray, axis: Axes = None, keepdims: bool = False) -> np.ndarray:
-    return np.asarray(x.sum(axis=axis, keepdims=keepdims))
+def sum(
+    x: np.ndarray, axis: Axes = None, keepdims: bool = False, out: np.ndarray | None = None
+) -> np.ndarray:
+    return np.asarray(x.sum(axis=axis, keepdims=keepdims, out=out))
 
 
-def max(x: np.ndarray, axis: Axes = None, keepdims: bool = False) -> np.ndarray:
-    return np.asarray(x.max(axis=axis, keepdims=keepdims))
+def max(
+    x: np.ndarray, axis: Axes = None, keepdims: bool = False, out: np.ndarray | None = None
+) -> np.ndarray:
+    return np.asarray(x.max(axis=axis, keepdims=keepdims, out=out))
 
 
 def norm(x: np.ndarray) -> float:

@@ -29,6 +29,9 @@ class Arrays(Launching):
         self.check_dtype(dtype)
         return self.xp.ones(shape, dtype)
 
+    def arange(self, n: int) -> Array:
+        return self.xp.arange(n, dtype=np.int64)
+
     def copy(self, x: Array) -> Array:
         return self.xp.array(x)
 
@@ -55,7 +58,7 @@ class Arrays(Launching):
         return self.xp.asarray(x[index])
 
     def setitem(self, x: Array, index: Any, value: Array | float) -> None:
-        x[index] = value
+        x[index] = self.xp.asarray(value) if isinstance(value, np.ndarray) else value
 
     def add_at(self, x: Array, index: Any, value: Array) -> None:
         # By the host, in order: a GPU's atomics would add in another order at every run.

@@ -5,16 +5,19 @@ are one kernel for each of the three. A weight gradient is a sum over all pixels
 cut into splits, which a second launch adds in a fixed order.
 """
 
+from math import prod
 from typing import Any
 
 from minidecay.cuda.expressions import cdiv
 from minidecay.devices.cpu.windows import output_size
+from minidecay.devices.kernels.base import BLOCKS
 from minidecay.devices.kernels.matrix import Matrix
 from minidecay.devices.ladders import chosen
 from minidecay.devices.protocol import Activation, Array, Pair, Shape
 
 IM2COL = "conv2d/02_im2col"
-SPLITS = 32
+IMPLICIT = "conv2d/03_implicit_gemm"
+TILE = 64  # rows of a tile
 PIXELS = 256  # worth a split
 
 
@@ -52,6 +55,7 @@ class Convolution(Matrix):
             y,
             *_sizes(x.shape, w.shape, y.shape, padding),
             **_window(w.shape, stride),
+            **_width(rung, filters),
             BIAS=bias is not None,
             RESIDUAL=residual is not None,
             RELU=activation == "relu",
@@ -68,6 +72,7 @@ class Convolution(Matrix):
             columns = self.matmul(gy.reshape(-1, filters), w.reshape(-1, filters), transpose_b=True)
             self.launch(IM2COL, "col2im", columns, gx, *_without_filters(sizes), **window)
             return gx
+        window |= _width(rung, x_shape[3])
         self.launch(rung, "conv2d_input_grad", self.dense(gy), self.dense(w), gx, *sizes, **window)
         return gx
 
@@ -76,7 +81,8 @@ class Convolution(Matrix):
     ) -> Array:
         filters, window = w_shape[3], _window(w_shape, stride)
         pixels = gy.size // max(1, filters)
-        splits = max(1, min(SPLITS, cdiv(pixels, PIXELS)))
+        tiles = cdiv(prod(w_shape[:3]), TILE) * cdiv(filters, _tile_width(filters))
+        splits = max(1, min(BLOCKS // max(1, tiles), cdiv(pixels, PIXELS)))
         if (rung := chosen("conv2d")) == IM2COL:
             # Equal splits, so that they are one batch of products.
             splits = next(n for n in range(splits, 0, -1) if pixels % n == 0)
@@ -87,6 +93,7 @@ class Convolution(Matrix):
                 transpose_a=True,
             )
         else:
+            window |= _width(rung, filters)
             partial = self.empty((splits, *w_shape))
             self.launch(
                 rung,
@@ -123,6 +130,16 @@ class Convolution(Matrix):
 
 def _window(w_shape: Shape, stride: Pair) -> dict[str, Any]:
     return {"KH": w_shape[0], "KW": w_shape[1], "SH": stride[0], "SW": stride[1]}
+
+
+def _tile_width(channels: int) -> int:
+    """As few columns as there are channels."""
+    return next(width for width in (16, 32, TILE) if width >= min(channels, TILE))
+
+
+def _width(rung: str, channels: int) -> dict[str, Any]:
+    """The option that says so, to the rung that has it."""
+    return {"BN": _tile_width(channels)} if rung == IMPLICIT else {}
 
 
 def _sizes(x_shape: Shape, w_shape: Shape, y_shape: Shape, padding: Pair) -> tuple[int, ...]:

@@ -27,6 +27,15 @@ _THEIR_NAMES = {
 
 
 class Elementwise(Arrays):
+    def ones(self, shape: Shape, dtype: Any) -> Array:
+        if np.dtype(dtype) != np.float32:
+            return super().ones(shape, dtype)
+        out = self.empty(shape)  # backward begins with it: by a launch that can be captured
+        self.launch(
+            FILE, "binary", None, None, 1.0, 0.0, out, out.size, *(1,) * 3, *(0,) * 8, OP="add"
+        )
+        return out
+
     def add(self, x: Array | float, y: Array | float) -> Array:
         return self._binary("add", x, y)
 
@@ -44,6 +53,9 @@ class Elementwise(Arrays):
 
     def maximum(self, x: Array | float, y: Array | float) -> Array:
         return self._binary("maximum", x, y)
+
+    def minimum(self, x: Array | float, y: Array | float) -> Array:
+        return self._binary("minimum", x, y)
 
     def relu_grad(self, gy: Array, y: Array) -> Array:
         return self._binary("relu_grad", gy, y)
@@ -75,6 +87,9 @@ class Elementwise(Arrays):
     def log(self, x: Array) -> Array:
         return self._unary("log", x)
 
+    def log1p(self, x: Array) -> Array:
+        return self._unary("log1p", x)
+
     def sqrt(self, x: Array) -> Array:
         return self._unary("sqrt", x)
 
@@ -87,6 +102,9 @@ class Elementwise(Arrays):
     def tanh(self, x: Array) -> Array:
         return self._unary("tanh", x)
 
+    def erf(self, x: Array) -> Array:
+        return self._unary("erf", x)
+
     def sigmoid(self, x: Array) -> Array:
         return self._unary("sigmoid", x)
 
@@ -94,9 +112,10 @@ class Elementwise(Arrays):
         return self._unary("relu", x)
 
     def where(self, condition: Array, x: Array | float, y: Array | float) -> Array:
+        condition = self.xp.asarray(condition, bool)  # also from the host's memory
         if not self._computes(x, y):
             return self.xp.where(condition, x, y)
-        return self._spread("where", [x, y], np.float32, self.xp.asarray(condition, bool))
+        return self._spread("where", [x, y], np.float32, condition)
 
     def _unary(self, op: str, x: Array) -> Array:
         x = self.xp.asarray(x)  # it may be one of NumPy's scalars
@@ -140,12 +159,13 @@ class Elementwise(Arrays):
         arrays = [x if is_array else None for x, is_array in zip(operands, are_arrays, strict=True)]
         if condition is not None:
             arrays.insert(0, condition)
-        shape = np.broadcast_shapes(*(x.shape for x in arrays if x is not None))
+        shape = _broadcast(*(x.shape for x in arrays if x is not None))
         arrays = [None if x is None else self._given(_narrowed(x)) for x in arrays]
         axes, strides = _layout(shape, tuple(None if x is None else x.shape for x in arrays))
         if len(axes) > AXES:  # rare: repeated and not, in turn, over five axes
             arrays = [
-                None if x is None else self.xp.array(self.xp.broadcast_to(x, shape)) for x in arrays
+                None if x is None else self.xp.array(self.xp.broadcast_to(x, shape), order="C")
+                for x in arrays
             ]
             axes, strides = _layout(shape, tuple(None if x is None else shape for x in arrays))
         out = self.xp.empty(shape, dtype)
@@ -157,6 +177,9 @@ class Elementwise(Arrays):
         if x.dtype == bool:
             return self.xp.asarray(x, order="C").view(np.uint8)
         return self.dense(x if x.dtype.kind == "f" else x.astype(np.float32))
+
+
+_broadcast = lru_cache(maxsize=1024)(np.broadcast_shapes)
 
 
 def _narrowed(x: Array) -> Array:

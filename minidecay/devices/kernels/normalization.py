@@ -3,13 +3,11 @@
 x (..., C) is to the kernels a matrix (rows, channels).
 """
 
-from minidecay.cuda.expressions import cdiv
 from minidecay.devices.kernels.arrays import Arrays
+from minidecay.devices.kernels.base import columns_and_parts
 from minidecay.devices.protocol import Activation, Array
 
 FILE = "fused/batch_norm"
-PARTS = 64
-ROWS = 128  # worth a part
 
 
 class Normalization(Arrays):
@@ -24,11 +22,13 @@ class Normalization(Arrays):
         activation: Activation = None,
     ) -> tuple[Array, Array, Array]:
         x = self.dense(x)
-        rows, channels, parts = _sizes(x)
+        rows, channels = _sizes(x)
+        columns, parts = columns_and_parts(rows, channels)
         part_mean, part_m2 = self.empty((parts, channels)), self.empty((parts, channels))
         mean, var = self.empty((channels,)), self.empty((channels,))
-        self.launch(FILE, "channel_moments", x, part_mean, part_m2, rows, channels, parts)
-        self.launch(FILE, "merge_moments", part_mean, part_m2, mean, var, rows, channels, parts)
+        sizes = (rows, channels, parts)
+        self.launch(FILE, "channel_moments", x, part_mean, part_m2, *sizes, COLUMNS=columns)
+        self.launch(FILE, "merge_moments", part_mean, part_m2, mean, var, *sizes, COLUMNS=columns)
         y = self.batch_norm_inference(
             x, gamma, beta, mean, var, eps, residual=residual, activation=activation
         )
@@ -38,7 +38,8 @@ class Normalization(Arrays):
         self, gy: Array, x: Array, gamma: Array, mean: Array, var: Array, eps: float
     ) -> tuple[Array, Array, Array]:
         gy, x = self.dense(gy), self.dense(x)
-        rows, channels, parts = _sizes(x)
+        rows, channels = _sizes(x)
+        columns, parts = columns_and_parts(rows, channels)
         part_gbeta, part_ggamma = self.empty((parts, channels)), self.empty((parts, channels))
         gbeta, ggamma = self.empty((channels,)), self.empty((channels,))
         gx = self.empty(x.shape)
@@ -46,9 +47,13 @@ class Normalization(Arrays):
             FILE,
             "channel_gradients",
             *(gy, x, None, mean, var, part_gbeta, part_ggamma, eps, rows, channels, parts),
+            COLUMNS=columns,
         )
         self.launch(
-            FILE, "merge_gradients", part_gbeta, part_ggamma, gbeta, ggamma, channels, parts
+            FILE,
+            "merge_gradients",
+            *(part_gbeta, part_ggamma, gbeta, ggamma, channels, parts),
+            COLUMNS=columns,
         )
         self.launch(
             FILE,
@@ -71,7 +76,7 @@ class Normalization(Arrays):
         activation: Activation = None,
     ) -> Array:
         x = self.dense(x)
-        rows, channels, _ = _sizes(x)
+        rows, channels = _sizes(x)
         y = self.empty(x.shape)
         self.launch(
             FILE,
@@ -87,8 +92,7 @@ class Normalization(Arrays):
         return y
 
 
-def _sizes(x: Array) -> tuple[int, int, int]:
-    """Rows, channels, and how many shares of the rows."""
+def _sizes(x: Array) -> tuple[int, int]:
+    """Rows and channels."""
     channels = x.shape[-1]
-    rows = x.size // max(1, channels)
-    return rows, channels, max(1, min(PARTS, cdiv(rows, ROWS)))
+    return x.size // max(1, channels), channels

@@ -10,13 +10,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from minidecay.cuda.expressions import cdiv
 from minidecay.devices.kernels.arrays import Arrays
+from minidecay.devices.kernels.base import columns_and_parts
 from minidecay.devices.protocol import Array, Axes, Shape
 
 FILE = "fused/reduce"
-BLOCKS = 512  # that fill a GPU
-SHARE = 256  # values that are worth a block
+LONG = 1024  # a row that is worth a block, not a warp
 
 
 class Reductions(Arrays):
@@ -40,21 +39,25 @@ class Reductions(Arrays):
         return self._folded(op, self.dense(x), *sizes).reshape(shape)
 
     def _folded(self, op: str, x: Array, outer: int, length: int, inner: int) -> Array:
-        parts = min(cdiv(length, SHARE), max(1, BLOCKS // max(1, outer * cdiv(inner, 32))))
-        if parts > 1:
-            y = self._launched(op, x, outer, length, inner, parts)
-            op = "sum" if op == "square_sum" else op
-            return self._launched(op, y, outer, parts, inner, 1)
-        return self._launched(op, x, outer, length, inner, 1)
+        columns, parts = columns_and_parts(length, inner, outer)
+        y = self._launched(op, x, outer, length, inner, columns, parts)
+        if parts == 1:
+            return y
+        # A narrow block has more threads for each of its columns, and the parts are few.
+        op = "sum" if op == "square_sum" else op
+        return self._launched(op, y, outer, parts, inner, min(columns, 8), 1)
 
     def _launched(
-        self, op: str, x: Array, outer: int, length: int, inner: int, parts: int
+        self, op: str, x: Array, outer: int, length: int, inner: int, columns: int, parts: int
     ) -> Array:
         y = self.empty((outer * parts * inner,))
-        if inner == 1:
-            self.launch(FILE, "reduce_rows", x, y, outer, length, parts, OP=op)
+        sizes = (outer, length) if inner == 1 else (outer, length, inner)
+        if inner > 1:
+            self.launch(FILE, "reduce_columns", x, y, *sizes, parts, OP=op, COLUMNS=columns)
+        elif length >= LONG or parts > 1:
+            self.launch(FILE, "reduce_long_rows", x, y, *sizes, parts, OP=op)
         else:
-            self.launch(FILE, "reduce_columns", x, y, outer, length, inner, parts, OP=op)
+            self.launch(FILE, "reduce_rows", x, y, *sizes, OP=op)
         return y
 
 

@@ -1,8 +1,10 @@
 """What moves the weights and what drops activations.
 
-The kernels read from device memory what changes from step to step, the learning rate and the
-counter; here each launch still fills an array of its own with it.
+The kernels read from device memory what changes from step to step: the learning rate and the
+counter of random words, which `numbers.py` keeps there.
 """
+
+import math
 
 import numpy as np
 
@@ -21,25 +23,90 @@ class Update(Arrays):
         momentum: float,
         weight_decay: float,
         nesterov: bool,
+        decoupled: bool = False,
     ) -> None:
-        rate = self.xp.full(1, lr, np.float32)
         self.launch(
             "fused/sgd",
             "sgd_step",
             w,
             g,
             v,
-            rate,
+            self.numbers.array("lr", lr, np.float32),
             momentum,
             weight_decay,
             w.size,
             NESTEROV=nesterov,
+            DECOUPLED=decoupled,
         )
+
+    def adam_step(
+        self,
+        w: Array,
+        g: Array,
+        m: Array,
+        v: Array,
+        largest: Array | None,
+        *,
+        lr: float,
+        betas: tuple[float, float],
+        eps: float,
+        weight_decay: float,
+        decoupled: bool,
+        step: int,
+    ) -> None:
+        beta1, beta2 = betas
+        now = self._now(lr, 1 / (1 - beta1**step), 1 / math.sqrt(1 - beta2**step))
+        settings = (1 - beta1, 1 - beta2, eps, weight_decay, w.size)
+        self.launch(
+            *("fused/adam", "adam_step", w, g, m, v, largest, now, *settings),
+            DECOUPLED=decoupled,
+            AMSGRAD=largest is not None,
+        )
+
+    def rmsprop_step(
+        self,
+        w: Array,
+        g: Array,
+        v: Array,
+        velocity: Array | None,
+        mean: Array | None,
+        *,
+        lr: float,
+        alpha: float,
+        eps: float,
+        weight_decay: float,
+        momentum: float,
+    ) -> None:
+        settings = (1 - alpha, eps, weight_decay, momentum, w.size)
+        self.launch(
+            *("fused/rmsprop", "rmsprop_step", w, g, v, velocity, mean, self._now(lr), *settings),
+            CENTERED=mean is not None,
+            MOMENTUM=velocity is not None,
+        )
+
+    def schedule_free_step(
+        self,
+        w: Array,
+        g: Array,
+        z: Array,
+        x: Array,
+        *,
+        lr: float,
+        momentum: float,
+        weight_decay: float,
+        share: float,
+    ) -> None:
+        settings = (self._now(lr, share), momentum, weight_decay, w.size)
+        self.launch("fused/schedule_free", "schedule_free_step", w, g, z, x, *settings)
+
+    def _now(self, *numbers: float) -> Array:
+        """What this step alone goes by, where a kernel reads it."""
+        return self.xp.asarray(numbers, np.float32)
 
     def dropout(self, x: Array, p: float, key: tuple[int, int], counter: int) -> Array:
         x = self.dense(x)
         y = self.empty(x.shape)
         threshold = int(p * 2.0**64)
-        at = self.xp.full(1, counter, np.uint64)
+        at = self.numbers.array("dropout's counter", counter, np.uint64)
         self.launch("fused/dropout", "dropout", x, y, x.size, threshold, 1 / (1 - p), *key, at)
         return y
