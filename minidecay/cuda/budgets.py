@@ -31,7 +31,7 @@ def budgets(path: Path | None = None) -> dict[str, Budget]:
         ValueError: the file is no TOML, or an entry is not the three numbers of a budget.
 
     >>> budgets()["matmul/03_smem_tile"].shared
-    2176
+    8448
     """
     path = path or source.folder() / "budgets.toml"
     try:

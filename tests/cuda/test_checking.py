@@ -109,7 +109,7 @@ MANY = """#pragma unroll
 
 
 def test_a_kernel_over_its_budget_is_not_clean(nvrtc_here, unseen, monkeypatch, capsys):
-    small = {"matmul/03_smem_tile": Budget(registers=16, shared=4096, occupancy=0.5)}
+    small = {"matmul/03_smem_tile": Budget(registers=16, shared=16384, occupancy=0.5)}
     monkeypatch.setattr(footprints, "budgets", lambda: small)
     assert main(["kernels", "check", "matmul/03_smem_tile"]) == 1
     told = capsys.readouterr().out
