@@ -61,15 +61,15 @@ def _tried(kernel: str, batch: Sequence[Tried]) -> list[str]:
     """What becomes of each mutant of a kernel file on that file's cases."""
     signal.setitimer(signal.ITIMER_PROF, _SECONDS)  # its signal ends the process
     fates = ["not compiled"] * len(batch)
+    alive = dict(enumerate(batch))
     for held_to in _by_options(kernel):
         kernels = {case.kernel for case in held_to.values()}
-        alive = {
-            number: each
-            for number, each in enumerate(batch)
-            if fates[number] != "killed" and _may_show(kernel, each, kernels)
-        }
+        shown_by = {n: each for n, each in alive.items() if _may_show(kernel, each, kernels)}
         defines = next(iter(held_to.values())).defines
-        for number, module in _compiled(kernel, alive, defines, kernels).items():
+        compiled = _compiled(kernel, shown_by, defines, kernels)
+        for number in shown_by.keys() - compiled.keys():
+            del alive[number]
+        for number, module in compiled.items():
             function = batch[number][1]
             shown = {
                 place: case
@@ -77,6 +77,8 @@ def _tried(kernel: str, batch: Sequence[Tried]) -> list[str]:
                 if case.kernel == function or function not in kernels
             }
             fates[number] = _worse(fates[number], _fate(kernel, module, shown))
+            if fates[number] == "killed":
+                del alive[number]
     signal.setitimer(signal.ITIMER_PROF, 0)
     return fates
 
@@ -124,8 +126,10 @@ def _compiled(
         try:
             compiled = _Quiet(Source(label, "\n".join(texts), together), defines, check=True)
         except CompilerError as error:
-            wrong = {int(number) for number in re.findall(r"\bm(\d+)/", str(error))}
-            if not wrong & sources.keys():
+            # Not of a note, which may propose what stands in another namespace.
+            blamed = re.findall(r"^m(\d+)/\S+ error:", str(error), re.M)
+            wrong = {int(number) for number in blamed or re.findall(r"\bm(\d+)/", str(error))[:1]}
+            if not wrong:
                 raise
             sources = {number: each for number, each in sources.items() if number not in wrong}
         else:

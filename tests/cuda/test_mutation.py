@@ -121,11 +121,11 @@ def test_a_mutant_knows_its_function(code, function):
 def test_what_becomes_of_mutants():
     kernel = "matmul/01_naive"
     text = source.read(source.find(kernel)).text
-    dies = 'extern "C" int kill(int, int), getpid();\nextern "C" __global__'
+    calls = 'extern "C" int kill(int, int), getpid();\n//! grid'
     planted = {
         "hangs": text.replace("float sum = 0.f;", "float sum = 0.f; for (volatile int i;;) i = 1;"),
         "crashes": text.replace("float sum = 0.f;", "float sum = 0.f; *(volatile int*)K = 1;"),
-        "ends its process": text.replace('extern "C" __global__', dies).replace(
+        "ends its process": text.replace("//! grid", calls).replace(
             "float sum = 0.f;", "float sum = kill(getpid(), 9);"
         ),
         "differs": text.replace("a_at(A, m, k, M, K) *", "2.f *"),
