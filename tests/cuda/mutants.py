@@ -16,7 +16,10 @@ from typing import NamedTuple
 from minidecay.cuda import source
 from minidecay.cuda.checking import every_kernel
 
-__all__ = ["EQUIVALENT", "TILE_SIZES", "Change", "Mutant", "changes", "mutants", "sample"]
+__all__ = [
+    *("EQUIVALENT", "TILE_SIZES"),
+    *("Change", "Mutant", "changes", "mutants", "reached", "sample"),
+]
 
 _LISTED = tomllib.loads(Path(__file__).with_name("equivalent_mutants.toml").read_text())
 EQUIVALENT = {name for group in _LISTED["equivalent"] for name in group["mutants"]}
@@ -30,7 +33,7 @@ _UNTOUCHED = re.compile(
 )
 _CONSTANT = re.compile(r"constexpr int (\w+) =")
 _FILE = re.compile(r'^#line \d+ "(.+)"$', re.M)
-_FUNCTION = re.compile(r"^[\w ][^;{}]*?\b(\w+)\s*\([^;{}]*\)\s*\{", re.M)
+_HEAD = re.compile(r"(\w+)\s*\((?:[^()]|\([^()]*\))*\)\s*$")  # of a function
 # A subscript of constants alone is an array's size. Larger than needed is never wrong.
 _SIZE = re.compile(r"\[([A-Z0-9_+*/ -]*[A-Z][A-Z0-9_+*/ -]*)\]")
 _EXCHANGED = {
@@ -89,16 +92,13 @@ class Mutant:
 def changes(text: str) -> Iterator[Change]:
     """All that are tried on a source with its includes in place, `source.read(path).text`."""
 
-    def blank(found: re.Match[str]) -> str:
-        return re.sub(r"[^\n]", " ", found[0])
-
-    code = plain = _UNTOUCHED.sub(blank, text)
+    code = _plain(text)
+    functions = _functions(code)
     found = [(size.span(), [f"[{size[1]} - 1]"]) for size in _SIZE.finditer(code)]
-    code = _SIZE.sub(blank, code)
+    code = _SIZE.sub(_blank, code)
     for pattern, change in _OPERATORS.items():
         found += [(place.span(), change(place)) for place in re.finditer(pattern, code)]
     files = [(mark.end(), mark[1]) for mark in _FILE.finditer(text)]
-    functions = list(_FUNCTION.finditer(plain))
     seen: Counter[str] = Counter()
     for (start, end), replacements in sorted(found):
         file = next(label for place, label in reversed(files) if place <= start)
@@ -106,7 +106,7 @@ def changes(text: str) -> Iterator[Change]:
         constant = _CONSTANT.match(line)
         if constant and constant[1] in TILE_SIZES.get(file, []):
             continue
-        function = _function(functions, plain, start)
+        function = next((name for name, span in functions if start in span), "")
         where = f"{file} {function}".rstrip()
         for new in replacements:
             name = f"{where}: {line} | {' '.join(text[start:end].split())} -> {new}"
@@ -115,17 +115,52 @@ def changes(text: str) -> Iterator[Change]:
             yield Change(name + which, text[:start] + new + text[end:], function)
 
 
-def _function(functions: list[re.Match[str]], code: str, place: int) -> str:
-    """The name of the function whose body holds a place, or whose head does."""
-    before = [each for each in functions if each.start() <= place]
-    if not before:
-        return ""
-    depth = 0
-    for brace in re.findall("[{}]", code[before[-1].start() : place]):
-        depth += 1 if brace == "{" else -1
-        if depth == 0:  # that function is over
-            return ""
-    return before[-1][1]
+def _blank(found: re.Match[str]) -> str:
+    return re.sub(r"[^\n]", " ", found[0])
+
+
+def _plain(text: str) -> str:
+    """The code alone, each character in its place."""
+    return _UNTOUCHED.sub(_blank, text)
+
+
+def _functions(code: str) -> list[tuple[str, range]]:
+    """The name of each function of plain code, and where it stands, head and body."""
+    found = []
+    depth = start = 0
+    head = ""
+    for mark in re.finditer("[{};]", code):
+        if mark[0] == "{":
+            head = code[start : mark.start()] if depth == 0 else head
+            depth += 1
+        elif mark[0] == "}":
+            depth -= 1
+        if mark[0] != "{" and depth == 0:
+            if mark[0] == "}" and (name := _HEAD.search(head)):
+                found.append((name[1], range(start, mark.end())))
+            start = mark.end()
+    return found
+
+
+def reached(text: str, kernel: str) -> set[str]:
+    """The functions that a kernel may call, directly or not, and itself.
+
+    Args:
+        text: a source that the preprocessor has been over.
+    """
+    code = _plain(text)
+    calls: defaultdict[str, set[str]] = defaultdict(set)
+    outside = code
+    for name, span in _functions(code):
+        body = code[span.start : span.stop]
+        calls[name] |= set(re.findall(r"\w+", body))
+        outside = outside.replace(body, "")
+    found: set[str] = set()
+    new = {kernel} | (calls.keys() & set(re.findall(r"\w+", outside)))  # a struct's, say
+    while new:
+        found |= new
+        new = calls.keys() & set().union(*(calls[name] for name in new)) - found
+    return found
 
 
 def mutants(names: Iterable[str] = ()) -> list[Mutant]:

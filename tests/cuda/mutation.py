@@ -15,27 +15,28 @@ import argparse
 import os
 import re
 import signal
+import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from multiprocessing import get_context
 from queue import SimpleQueue
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from mutants import EQUIVALENT, Mutant, mutants, sample
+from mutants import EQUIVALENT, Mutant, mutants, reached, sample
 
 from minidecay.cuda import Module, load, source
 from minidecay.cuda.cases import Case, cases
 from minidecay.cuda.cases.case import copied
 from minidecay.cuda.checking import reference_of
 from minidecay.cuda.emulator import EmulatedModule, KernelFault
-from minidecay.cuda.emulator.building import CompilerError
+from minidecay.cuda.emulator.building import CompilerError, compiler
 from minidecay.cuda.source import Signature, Source
 
 __all__ = ["EXPECTED", "fates"]
@@ -57,27 +58,30 @@ def _worse(*fates: str) -> str:
 # ---- in a worker ---------------------------------------------------------------------------------
 
 
+def _begin(folder: str) -> None:
+    os.environ["MINIDECAY_CACHE"] = folder
+
+
 def _tried(kernel: str, batch: Sequence[Tried]) -> list[str]:
     """What becomes of each mutant of a kernel file on that file's cases."""
     signal.setitimer(signal.ITIMER_PROF, _SECONDS)  # its signal ends the process
     fates = ["not compiled"] * len(batch)
     alive = dict(enumerate(batch))
     for held_to in _by_options(kernel):
-        kernels = {case.kernel for case in held_to.values()}
-        shown_by = {n: each for n, each in alive.items() if _may_show(kernel, each, kernels)}
-        defines = next(iter(held_to.values())).defines
-        compiled = _compiled(kernel, shown_by, defines, kernels)
-        for number in shown_by.keys() - compiled.keys():
-            del alive[number]
-        for number, module in compiled.items():
-            function = batch[number][1]
-            shown = {
-                place: case
-                for place, case in held_to.items()
-                if case.kernel == function or function not in kernels
-            }
-            fates[number] = _worse(fates[number], _fate(kernel, module, shown))
-            if fates[number] == "killed":
+        # A kernel that cannot run what is changed leaves the same bits, compiled or not.
+        shown = {
+            number: [place for place, case in held_to.items() if _runs(kernel, case, function)]
+            for number, (_, function) in alive.items()
+        }
+        changed = {number: alive[number] for number, places in shown.items() if places}
+        for number in shown.keys() - changed.keys():
+            fates[number] = _worse(fates[number], "the same bits")
+        compiled = _compiled(kernel, changed, {n: shown[n] for n in changed})
+        for number in changed:
+            if number in compiled:
+                fate = _fate(kernel, compiled[number], shown[number])
+                fates[number] = _worse(fates[number], fate)
+            if number not in compiled or fates[number] == "killed":
                 del alive[number]
     signal.setitimer(signal.ITIMER_PROF, 0)
     return fates
@@ -96,10 +100,18 @@ def _by_options(kernel: str) -> list[dict[int, Case]]:
     return sorted(groups.values(), key=len, reverse=True)  # most are killed by the largest group
 
 
-def _may_show(kernel: str, mutant: Tried, kernels: set[str]) -> bool:
-    """Whether these kernels run what is changed: all do where it is in no kernel itself."""
-    _, function = mutant
-    return function in kernels or function not in _original(kernel).kernels
+def _runs(kernel: str, case: Case, function: str) -> bool:
+    """Whether a case's kernel may run a function of the file; what is outside of all, it does."""
+    return not function or function in _reached(kernel, case.kernel, tuple(case.defines.items()))
+
+
+@cache
+def _reached(kernel: str, name: str, defines: tuple[tuple[str, int | str], ...]) -> set[str]:
+    options = [f"-D{option}={value}" for option, value in defines]
+    command = [compiler(), "-E", "-P", "-x", "c++", *options, "-"]
+    text = _original(kernel).text
+    told = subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
+    return reached(told, name)
 
 
 @cache
@@ -108,9 +120,9 @@ def _original(kernel: str) -> Source:
 
 
 def _compiled(
-    kernel: str, batch: dict[int, Tried], defines: dict[str, Any], kernels: set[str]
+    kernel: str, batch: dict[int, Tried], shown: dict[int, list[int]]
 ) -> dict[int, Module]:
-    """Those of the mutants that compile."""
+    """Those of the mutants that compile, under the options of the cases that may show them."""
     label = _original(kernel).label
     sources = {number: source.parse(label, text) for number, (text, _) in batch.items()}
     while sources:
@@ -119,10 +131,11 @@ def _compiled(
             own = re.sub(r'^(#line \d+ ")', rf"\1m{number}/", each.text, flags=re.M)
             own = own.replace('extern "C" __global__', "__global__")
             texts.append(f"namespace m{number} {{ namespace {{\n{own}\n}} }}")
-            for name in {batch[number][1]} & kernels or kernels:
+            for name in {_cases(kernel)[place].kernel for place in shown[number]}:
                 alias = f"m{number}_{name}"
                 texts.append(f"constexpr auto {alias} = m{number}::{name};")
                 together[alias] = replace(each.kernels[name], name=alias)
+        defines = _cases(kernel)[shown[min(sources)][0]].defines
         try:
             compiled = _Quiet(Source(label, "\n".join(texts), together), defines, check=True)
         except CompilerError as error:
@@ -163,10 +176,10 @@ class _OneOf:
         self._compiled.launch(replace(signature, name=self._prefix + signature.name), *how)
 
 
-def _fate(kernel: str, module: Module, held_to: dict[int, Case]) -> str:
+def _fate(kernel: str, module: Module, held_to: list[int]) -> str:
     same = True
-    for number, case in held_to.items():
-        left = _left(module, case)
+    for number in held_to:
+        left = _left(module, _cases(kernel)[number])
         if left is None:
             return "killed"
         same = same and left == _right(kernel, number)
@@ -215,9 +228,17 @@ def fates(chosen: Sequence[Mutant], workers: int = 1) -> Iterator[tuple[Mutant, 
     told = dict.fromkeys(chosen, "not compiled")
     left = {mutant: sorted(mutant.variants) for mutant in chosen}
     with TemporaryDirectory() as folder, ThreadPoolExecutor(workers) as threads:
-        processes: SimpleQueue[ProcessPoolExecutor] = SimpleQueue()
+        idle: SimpleQueue[_Process] = SimpleQueue()
         for _ in range(workers):
-            processes.put(_process(folder))
+            idle.put(_Process(folder))
+
+        def run(job: tuple[str, list[Mutant]]) -> list[str]:
+            process = idle.get()
+            try:
+                return process.tried(*job)
+            finally:
+                idle.put(process)
+
         while left:
             by_kernel = defaultdict(list)
             for mutant, kernels in left.items():
@@ -227,15 +248,14 @@ def fates(chosen: Sequence[Mutant], workers: int = 1) -> Iterator[tuple[Mutant, 
                 for kernel, these in by_kernel.items()
                 for start in range(0, len(these), _TOGETHER)
             ]
-            results = threads.map(partial(_in_a_process, folder, processes), jobs)
-            for (_, batch), fates in zip(jobs, results, strict=True):
+            for (_, batch), fates in zip(jobs, threads.map(run, jobs), strict=True):
                 for mutant, fate in zip(batch, fates, strict=True):
                     told[mutant] = _worse(told[mutant], fate)
                     if told[mutant].startswith("killed") or not left[mutant]:
                         del left[mutant]
                         yield mutant, _listed(mutant, told[mutant])
-        while not processes.empty():
-            processes.get().shutdown()
+        while not idle.empty():
+            idle.get().close()
 
 
 def _listed(mutant: Mutant, fate: str) -> str:
@@ -244,32 +264,34 @@ def _listed(mutant: Mutant, fate: str) -> str:
     return "equivalent" if fate == "the same bits" else f"listed, but {fate}"
 
 
-def _process(folder: str) -> ProcessPoolExecutor:
-    """A process that tries mutants, and a new one after some: it cannot unload them."""
-    return ProcessPoolExecutor(
-        1, get_context("spawn"), _begin, (folder,), max_tasks_per_child=_FILES
-    )
+class _Process:
+    """A process that tries mutants, and a new one when that dies or has loaded many."""
 
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._renew()
 
-def _begin(folder: str) -> None:
-    os.environ["MINIDECAY_CACHE"] = folder
+    def _renew(self) -> None:
+        self._executor = ProcessPoolExecutor(1, get_context("spawn"), _begin, (self._folder,))
+        self._files = 0
 
+    def tried(self, kernel: str, batch: list[Mutant]) -> list[str]:
+        """What becomes of each; where one ends the process, each in a process of its own."""
+        if self._files == _FILES:
+            self.close()
+            self._renew()
+        self._files += 1
+        plain = [(mutant.variants[kernel], mutant.function) for mutant in batch]
+        try:
+            return self._executor.submit(_tried, kernel, plain).result()
+        except BrokenProcessPool:  # by a crash, or since it took too long
+            self._renew()
+        if len(batch) == 1:
+            return ["killed with its process"]
+        return [self.tried(kernel, [each])[0] for each in batch]
 
-def _in_a_process(
-    folder: str, processes: SimpleQueue[ProcessPoolExecutor], job: tuple[str, list[Mutant]]
-) -> list[str]:
-    kernel, batch = job
-    process = processes.get()
-    try:
-        tried = [(mutant.variants[kernel], mutant.function) for mutant in batch]
-        return process.submit(_tried, kernel, tried).result()
-    except BrokenProcessPool:  # by a crash, or since it took too long
-        process = _process(folder)
-    finally:
-        processes.put(process)
-    if len(batch) == 1:
-        return ["killed with its process"]
-    return [_in_a_process(folder, processes, (kernel, [each]))[0] for each in batch]
+    def close(self) -> None:
+        self._executor.shutdown()
 
 
 def main() -> int:
