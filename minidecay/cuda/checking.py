@@ -10,6 +10,7 @@ import numpy as np
 
 from minidecay.cuda import source
 from minidecay.cuda.cases import REFERENCES, Case, cases
+from minidecay.cuda.cases.case import copied
 from minidecay.cuda.emulator import Finding, KernelFault
 from minidecay.cuda.emulator.building import CompilerError
 from minidecay.cuda.footprint import Footprint, footprint
@@ -114,8 +115,8 @@ def run(name: str, case: Case, *, watched: bool = True, device: str = "emulated"
     Raises:
         ValueError: no such file, or code that does not compile.
     """
-    copied, back = _ways(device)
-    arguments = [copied(a) if isinstance(a, np.ndarray) else a for a in case.arguments]
+    there, back = _ways(device)
+    arguments = [there(a) if isinstance(a, np.ndarray) else a for a in case.arguments]
     options: dict[str, Any] = dict(case.defines)
     module = load(name, check=watched, device=device, **options)
     if not (signature := module.source.kernels.get(case.kernel)):
@@ -145,7 +146,7 @@ def run(name: str, case: Case, *, watched: bool = True, device: str = "emulated"
 def _ways(device: str) -> tuple[Callable[[np.ndarray], Any], Callable[[Any], np.ndarray]]:
     """How a copy of an array gets to a device, and how what lies there comes back."""
     if device != "cuda":
-        return np.array, np.asarray
+        return copied, np.asarray
     import cupy
 
     return cupy.array, lambda array: array.get()

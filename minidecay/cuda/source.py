@@ -40,6 +40,7 @@ class Parameter:
     type: str
     pointer: bool
     name: str
+    constant: bool = False  # a pointer to what the kernel does not write
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,8 @@ def _parameter(label: str, kernel: str, text: str) -> Parameter:
     found = _PARAMETER.match(_QUALIFIERS.sub(" ", text))
     if not found:
         raise ValueError(f"{label}: {kernel}: parameter {text.strip()!r} cannot be read")
-    return Parameter(" ".join(found[1].split()), bool(found[2]), found[3])
+    constant = bool(re.search(r"\bconst\b[^*]*\*", text))
+    return Parameter(" ".join(found[1].split()), bool(found[2]), found[3], constant)
 
 
 def _is_integer(text: str) -> bool:

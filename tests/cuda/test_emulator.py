@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from minidecay.cuda import load
 from minidecay.cuda.emulator import KernelFault
 from minidecay.cuda.emulator.building import CompilerError, CompilerMissingError, compiler
 
@@ -173,6 +174,130 @@ def test_a_warp_needs_no_block_barrier_between_its_steps(kernel):
     x = floats(32)
     kernel(body).planted(x, 32)
     assert (x == 31 * 16).all()
+
+
+def test_threads_may_write_neighbouring_bytes(kernel):
+    """A race is two accesses of one element, however narrow, not of one word."""
+    body = """  __shared__ unsigned char tile[32];
+      tile[threadIdx.x] = x[threadIdx.x];
+      __syncthreads();
+      x[threadIdx.x] = tile[31 - threadIdx.x] + 1;"""
+    x = np.arange(32, dtype=np.uint8)
+    kernel(body, parameters="unsigned char* x").planted(x)
+    assert (x == np.arange(32)[::-1] + 1).all()
+    body = "  x[threadIdx.x] = 1;\n  ((unsigned*)x)[threadIdx.x / 8] = 2;"
+    found = finding(kernel(body, parameters="unsigned char* x"), x)
+    assert found.kind == "data race: two threads write"
+
+
+def test_each_instance_of_a_template_has_its_own_shared_array(tmp_path):
+    path = tmp_path / "two.cu"
+    path.write_text(
+        "template <int N> __device__ float* mine() { __shared__ float tile[N]; return tile; }\n"
+        '//! grid 1\n//! block 32\nextern "C" __global__ void two(float* x) {\n'
+        "  mine<32>()[threadIdx.x] = 1.f;\n  mine<64>()[threadIdx.x + 32] = 2.f;\n"
+        "  __syncthreads();\n"
+        "  x[threadIdx.x] = mine<32>()[31 - threadIdx.x] + mine<64>()[63 - threadIdx.x];\n}\n"
+    )
+    x = floats(32)
+    load(path, check=True).two(x)
+    assert (x == 3).all()
+
+
+def test_an_array_keeps_its_alignment(kernel):
+    """What is not aligned for a float4 is not under the check either: both ways of a kernel run."""
+    body = "  x[threadIdx.x] = (unsigned long long)x % 16;"
+    for start in range(4):
+        x = np.zeros(36, np.float32)[start:]
+        kernel(body).planted(x, 0)
+        assert (x[:32] == x.ctypes.data % 16).all()
+    whole = "  if (threadIdx.x == 0) *(float4*)x = make_float4(n, n, n, n);"
+    assert finding(kernel(whole), x, 0).kind == "misaligned access"
+
+
+def test_an_array_that_is_given_twice_is_one_array(kernel):
+    both = "const float* c, float* x"
+    for check in (True, False):
+        x = floats(32)
+        kernel("  x[threadIdx.x] = c[threadIdx.x] + 1.f;", parameters=both, check=check).planted(
+            x, x
+        )
+        assert (x == floats(32) + 1).all()
+    found = finding(kernel("  x[threadIdx.x] = c[31 - threadIdx.x];", parameters=both), x, x)
+    assert found.kind.startswith("data race")
+
+
+@pytest.mark.parametrize("check", [False, True], ids=["fast", "check"])
+def test_atomics_add_what_all_threads_of_all_blocks_add(kernel, check):
+    body = """  __shared__ int count;
+      if (threadIdx.x == 0) count = 0;
+      __syncthreads();
+      atomicAdd(&count, 1);
+      __syncthreads();
+      atomicAdd(x, count);
+      atomicMax(x + 1, (float)(blockIdx.x * 32 + threadIdx.x));
+      if (atomicExch(x + 2, 7.f) == 0.f) atomicAdd(x + 3, 1.f);
+      atomicAdd((unsigned long long*)(x + 4), 1ull << 33);"""
+    x = np.zeros(8, np.float32)
+    kernel(body, grid="50", check=check).planted(x, 0)
+    assert x[0] == 50 * 32 * 32
+    assert x[1] == 50 * 32 - 1
+    assert x[2:4].tolist() == [7, 1]
+    assert x[4:6].view(np.uint64) == 50 * 32 << 33
+
+
+ATOMIC_RACES = {
+    "a plain write beside": "  atomicAdd(x, 1.f);\n  if (threadIdx.x == 9) x[0] = 1.f;",
+    "a plain read beside": "  atomicAdd(x, 1.f);\n  x[threadIdx.x + 1] = x[0];",
+    "a read before": "  x[threadIdx.x + 1] = x[0];\n  atomicAdd(x, 1.f);",
+}
+
+
+@pytest.mark.parametrize("body", ATOMIC_RACES.values(), ids=ATOMIC_RACES)
+def test_an_atomic_races_with_what_is_not_atomic(kernel, body):
+    found = finding(kernel(body), floats(), 1)
+    assert found.kind.startswith("data race")
+    kernel(body.replace("\n", "\n  __syncthreads();\n")).planted(floats(), 1)
+
+
+@pytest.mark.parametrize("check", [False, True], ids=["fast", "check"])
+def test_a_kernel_prints(kernel, capfd, check):
+    body = """  if (threadIdx.x == 3) printf("thread %d of %s: %.2f\\n", threadIdx.x, "x", x[3]);"""
+    print("before")
+    kernel(body, check=check).planted(floats(32), 0)
+    print("after")
+    assert capfd.readouterr().out == "before\nthread 3 of x: 3.00\nafter\n"
+
+
+def test_a_kernel_has_what_cuda_has_of_mathematics(kernel):
+    body = """  float a = x[threadIdx.x] + 0.5f;
+      x[threadIdx.x] = threadIdx.x == 0 ? sqrt(a) + exp(a) + fabs(-a) + pow(a, 2.f) + rsqrtf(a)
+                     : threadIdx.x == 1 ? isnan(a) + isinf(1.f / 0.f) + signbit(-a) + abs(-3)
+                     : min(a, 2.f) + max(3, 4) + __popc(7u) + __clz(1) + fmaf(a, a, a);"""
+    x = np.zeros(32, np.float32)
+    kernel(body).planted(x, 0)
+    a = 0.5
+    assert x[0] == pytest.approx(a**0.5 + np.exp(a) + a + a**2 + a**-0.5)
+    assert x[1] == 0 + 1 + 1 + 3
+    assert x[2] == 0.5 + 4 + 3 + 31 + 0.75
+
+
+def test_a_barrier_in_an_included_file_is_told_there(tmp_path):
+    (tmp_path / "meet.cuh").write_text("\n__device__ void meet() { __syncthreads(); }\n")
+    path = tmp_path / "planted.cu"
+    path.write_text(
+        '#include "meet.cuh"\n//! grid 1\n//! block 32\n'
+        'extern "C" __global__ void planted(float* x) {\n  if (threadIdx.x < 16) meet();\n}\n'
+    )
+    found = finding(load(path, check=True), floats())
+    assert found.kind == "divergent __syncthreads"
+    assert found.place == "kernels/meet.cuh:2"
+
+
+def test_a_global_variable_is_told_by_that_name(kernel):
+    found = finding(kernel("  static int count;\n  x[0] = count++ + n;"), floats(), 1)
+    assert found.kind == "out of bounds"
+    assert "of a global variable" in found.detail
 
 
 def test_after_a_fault_the_module_goes_on(kernel):

@@ -3,15 +3,16 @@
 from collections import Counter
 
 import pytest
-from mutation import EQUIVALENT, EXPECTED, TILE_SIZES, Mutant, fates, mutants, mutations, sample
+from mutants import EQUIVALENT, TILE_SIZES, Mutant, changes, mutants, sample
+from mutation import EXPECTED, fates
 
 from minidecay.cuda import source
 
 
-def changes(code, file="kernels/planted.cu"):
+def changed_to(code, file="kernels/planted.cu"):
     """What each mutant of a line changes it to."""
     text = f'#line 1 "{file}"\n{code}\n'
-    return [changed.splitlines()[1] for _, changed in mutations(text)]
+    return [change.text.splitlines()[1] for change in changes(text)]
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def changes(code, file="kernels/planted.cu"):
     ],
 )
 def test_each_kind_of_change(code, changed):
-    assert changes(code) == changed
+    assert changed_to(code) == changed
 
 
 @pytest.mark.parametrize(
@@ -55,26 +56,33 @@ def test_each_kind_of_change(code, changed):
     ],
 )
 def test_what_is_no_code_is_left_alone(code):
-    assert changes(code) == []
+    assert changed_to(code) == []
 
 
 def test_a_tile_size_is_left_alone_and_no_other_constant():
     file = "kernels/matmul/04_register_1d.cu"
-    assert changes("constexpr int BM = 64;", file) == []
-    assert changes("constexpr int BM = 64;") == ["constexpr int BM = 65;", "constexpr int BM = 63;"]
-    assert len(changes("constexpr int BMS = 64;", file)) == 2
+    line = "constexpr int BM = 64;"
+    assert changed_to(line, file) == []
+    assert changed_to(line) == ["constexpr int BM = 65;", "constexpr int BM = 63;"]
+    assert len(changed_to("constexpr int BMS = 64;", file)) == 2
 
 
-def test_a_mutant_keeps_its_name_when_its_line_moves():
+def test_a_mutant_keeps_its_name_when_other_lines_change():
     marks = '#line 1 "kernels/a.cu"\n', '#line 1 "kernels/b.cuh"\n'
-    names = [name for name, _ in mutations(f"{marks[0]}x < y;\n{marks[1]}x < y;  // one\nx < y;\n")]
-    assert names == [
+
+    def names(*texts):
+        pasted = "".join(mark + text for mark, text in zip(marks, texts, strict=True))
+        return [change.name for change in changes(pasted)]
+
+    told = names("x < y;\n", "x < y;  // one\nvoid f() {\n  x < y;\n  x < y;\n}\n")
+    assert told == [
         "kernels/a.cu: x < y; | < -> <=",
         "kernels/b.cuh: x < y; | < -> <=",
-        "kernels/b.cuh: x < y; | < -> <= | 2",
+        "kernels/b.cuh f: x < y; | < -> <=",
+        "kernels/b.cuh f: x < y; | < -> <= | 2",
     ]
-    moved = f"{marks[0]}\n\n  x < y;\n{marks[1]}x < y;\n\nx < y;\n"
-    assert [name for name, _ in mutations(moved)] == names
+    moved = "x < y;\nvoid f(int a,\n       int b) {\n\n  x < y;\nx < y;\n}\nvoid g() {}\n"
+    assert names("\n\n  x < y;\n", moved) == told
 
 
 def test_a_sample_holds_as_many_mutants_of_each_file():
@@ -92,21 +100,45 @@ def test_every_listed_mutant_and_tile_size_is_still_in_the_kernels():
         assert [tile for tile in tiles if f"constexpr int {tile} = " not in text] == []
 
 
-def test_a_mutant_that_hangs_or_crashes_is_ended_and_the_next_one_is_tried():
+@pytest.mark.parametrize(
+    ("code", "function"),
+    [
+        ("float f(int a) { return a < 1; }", "f"),
+        (
+            'extern "C" __global__ void __launch_bounds__(8)\nk(float* x,\n  int n) {\n  a < 1;\n}',
+            "k",
+        ),
+        ("template <float g(float)>\n__device__ float r(float x) {\n  { b; }\n  a < 1;\n}", "r"),
+        ("void f() { b; }\nconstexpr bool C = a < 1;", ""),
+        ("void f() { b; }\nstruct S {\n  int a[a < 1];\n};\nvoid g() {}", ""),
+    ],
+)
+def test_a_mutant_knows_its_function(code, function):
+    (change,) = (each for each in changes(f'#line 1 "a.cu"\n{code}') if "<=" in each.name)
+    assert change.function == function
+
+
+def test_what_becomes_of_mutants():
     kernel = "matmul/01_naive"
     text = source.read(source.find(kernel)).text
+    calls = 'extern "C" int kill(int, int), getpid();\n//! grid'
     planted = {
         "hangs": text.replace("float sum = 0.f;", "float sum = 0.f; for (volatile int i;;) i = 1;"),
-        "crashes": text.replace("float sum = 0.f;", "float sum = K / (batch - batch);"),
+        "crashes": text.replace("float sum = 0.f;", "float sum = 0.f; *(volatile int*)K = 1;"),
+        "ends its process": text.replace("//! grid", calls).replace(
+            "float sum = 0.f;", "float sum = kill(getpid(), 9);"
+        ),
         "differs": text.replace("a_at(A, m, k, M, K) *", "2.f *"),
         "is the same": text.replace("float sum", "float  sum"),
         "rounds otherwise": text.replace("++k) sum += ", "++k) sum += 1e-7f + "),
         "is no C++": text.replace("float sum", "float float"),
     }
-    tried = fates([Mutant(name, {kernel: text}) for name, text in planted.items()], 2, limit=1.0)
+    assert all(each != text for each in planted.values())
+    tried = fates([Mutant(name, "", {kernel: each}) for name, each in planted.items()])
     assert {mutant.name: fate for mutant, fate in tried} == {
-        "hangs": "killed with its process",
-        "crashes": "killed with its process",
+        "hangs": "killed",
+        "crashes": "killed",
+        "ends its process": "killed with its process",
         "differs": "killed",
         "is the same": "the same bits",
         "rounds otherwise": "other bits",
@@ -122,8 +154,15 @@ def tried(chosen):
 
 
 def test_a_sample_of_mutants_is_seen():
-    # Those listed as equivalent take every case: the script without --sample tries them.
+    # Those listed as equivalent take every case, and are tried with -m slow.
     unlisted = [mutant for mutant in mutants() if mutant.name not in EQUIVALENT]
     count, missed = tried(sample(unlisted, 24, seed=0))
     assert missed == {}
     assert count["killed"] >= 12
+
+
+@pytest.mark.slow
+def test_every_mutant_is_seen_or_equivalent():
+    count, missed = tried(mutants())
+    assert missed == {}
+    assert count.total() - count["not compiled"] >= 200

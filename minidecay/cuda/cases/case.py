@@ -6,7 +6,7 @@ import numpy as np
 
 from minidecay.cuda.expressions import cdiv
 
-__all__ = ["Case", "shares", "unwritten"]
+__all__ = ["Case", "copied", "misaligned", "shares", "unwritten"]
 
 
 @dataclass(frozen=True)
@@ -45,3 +45,21 @@ def shares(length: int, parts: int) -> list[slice]:
     """
     size = cdiv(length, parts)
     return [slice(min(length, part * size), (part + 1) * size) for part in range(parts)]
+
+
+def copied(array: np.ndarray) -> np.ndarray:
+    """A copy that is aligned as the array is: it begins as far from a multiple of 16 bytes."""
+    return _copied_to(array, array.ctypes.data)
+
+
+def misaligned(array: np.ndarray) -> np.ndarray:
+    """A copy that no float4 can be read from: it begins 4 bytes after a multiple of 16."""
+    return _copied_to(array, 4)
+
+
+def _copied_to(array: np.ndarray, address: int) -> np.ndarray:
+    memory = np.empty(array.nbytes + 16, np.uint8)
+    start = (address - memory.ctypes.data) % 16
+    copy = memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy

@@ -1,14 +1,15 @@
 """From a kernel's source to a shared object: the shim before it, a compiler behind it."""
 
 import os
+import platform
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
-from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 
 from minidecay.cuda.cache import cached
 from minidecay.cuda.source import Signature, Source
@@ -17,12 +18,30 @@ __all__ = ["CompilerError", "CompilerMissingError", "build", "compiler"]
 
 HERE = Path(__file__).parent
 _COMMON = ("-std=c++20", "-fPIC", "-fvisibility=hidden", "-pthread", "-w")
-_FAST = ("-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno")
+# Kernels have no exceptions. A large frame touches each of its pages, so meets the stack's guard.
+# What a kernel does wrong is left as it stands, not reasoned away.
+_KERNEL = (
+    *("-fno-exceptions", "-fno-rtti", "-fstack-clash-protection"),
+    *("-fno-finite-loops", "-fno-delete-null-pointer-checks"),
+)
+_FAST = ("-O3", "-ffp-contract=fast", "-fno-math-errno")
 # DWARF 4, since addr2line loses the names that #line gives in DWARF 5.
 # -O1 and no scalar replacement: each access of the source stays one access, on its own line.
-_CHECK = ("-O1", "-gdwarf-4", "-fsanitize=thread,bounds", "-DMINIDECAY_CHECK=1")
-_OF_GCC = ("-fno-tree-sra", "--param", "tsan-instrument-func-entry-exit=0")
-_OF_CLANG = ("-mllvm", "-tsan-instrument-func-entry-exit=0")
+_WATCHED = (
+    *("-O1", "-gdwarf-4", "-DMINIDECAY_CHECK=1"),
+    "-fsanitize=thread,integer-divide-by-zero,signed-integer-overflow,shift-exponent",
+)
+_OF_GCC = (
+    *("-fno-tree-sra", "--param", "tsan-instrument-func-entry-exit=0"),
+    *("-fsanitize=bounds", "-fsanitize-coverage=trace-pc"),
+)
+_OF_CLANG = (
+    *("-mllvm", "-tsan-instrument-func-entry-exit=0"),
+    # Its other check of bounds is a trap that does not say so; pruned, a loop may pass uncounted.
+    *("-fsanitize=array-bounds", "-fsanitize-coverage=trace-pc,no-prune"),
+)
+_HEADERS = ("shim.h", "calls.h", "runtime.h", "stacks.h", "hooks.h")
+_RUNTIME = ("runtime.cpp", "stacks.cpp", "faults.cpp")
 
 
 class CompilerMissingError(RuntimeError):
@@ -55,9 +74,9 @@ def build(
 
     With `count` the accesses that `check` would watch are counted instead.
     """
-    watch = check or count
+    watched = check or count
     command = compiler()
-    flags = _COMMON + (_CHECK + _own_flags(command) if watch else _FAST)
+    flags = (*_COMMON, *_KERNEL, *(_watched(command) if watched else _fast(command)))
     text = "\n".join(
         [
             '#include "shim.h"',
@@ -66,42 +85,43 @@ def build(
             *map(_entry, source.kernels.values()),
         ]
     )
-    runtime = _runtime()
-    made_of = (command, _version(command), flags, count, text, *runtime.values())
+    runtime = (*_RUNTIME, *(("counter.cpp",) if count else ("checker.cpp",) if check else ()))
+    parts = _texts(*_HEADERS, *runtime)
+    made_of = (command, _version(command), _processor(), flags, text, *parts)
 
     def make(path: Path) -> None:
         with TemporaryDirectory() as scratch:
-            unit = Path(scratch) / "kernel.cpp"
+            unit, kernel = Path(scratch) / "kernel.cpp", Path(scratch) / "kernel.o"
             unit.write_text(text)
-            include = f"-I{HERE}"
-            plain = (*_COMMON, "-O2", *(("-DMINIDECAY_CHECK=1",) if watch else ()))
-            watcher = "counter.cpp" if count else "checker.cpp"
-            objects = [str(Path(scratch) / "kernel.o")]
-            _call([command, *flags, include, "-c", str(unit), "-o", objects[0]], source.label)
-            for name in ("runtime.cpp", watcher) if watch else ("runtime.cpp",):
-                # The runtime is the same for every kernel: compiled once.
-                parts = (command, _version(command), plain, name, *runtime.values())
-                objects.append(str(cached(parts, ".o", _object(command, plain, HERE / name))))
-            _call([command, "-shared", "-pthread", *objects, "-o", str(path), "-ldl"], source.label)
+            _call([command, *flags, f"-I{HERE}", "-c", unit, "-o", kernel], source.label)
+            with _ONE_AT_A_TIME:
+                objects = [_object(command, watched, name) for name in runtime]
+            linked = ("-shared", "-pthread", "-Wl,-z,defs")
+            _call([command, kernel, *objects, *linked, "-o", path], source.label)
 
     return cached(made_of, ".so", make)
 
 
-def _object(command: str, flags: tuple[str, ...], unit: Path) -> Callable[[Path], None]:
-    return lambda path: _call([command, *flags, "-c", str(unit), "-o", str(path)], unit.name)
+_ONE_AT_A_TIME = Lock()
 
 
-def _call(command: list[str], label: str) -> None:
+def _object(command: str, watched: bool, name: str) -> Path:
+    """A part of the runtime, the same for every kernel: compiled once."""
+    flags = (*_COMMON, "-O2", *(("-DMINIDECAY_CHECK=1",) if watched else ()))
+    made_of = (command, _version(command), flags, name, *_texts(*_HEADERS, name))
+    return cached(
+        made_of, ".o", lambda path: _call([command, *flags, "-c", HERE / name, "-o", path], name)
+    )
+
+
+def _texts(*names: str) -> list[str]:
+    return [(HERE / name).read_text() for name in names]
+
+
+def _call(command: Sequence[str | Path], label: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise CompilerError(f"{label} does not compile for the emulator:\n{done.stderr[:3000]}")
-
-
-def _runtime() -> dict[str, str]:
-    return {name: (HERE / name).read_text() for name in _RUNTIME}
-
-
-_RUNTIME = ("shim.h", "runtime.h", "hooks.h", "runtime.cpp", "checker.cpp", "counter.cpp")
 
 
 @cache
@@ -109,8 +129,31 @@ def _version(command: str) -> str:
     return subprocess.run([command, "--version"], capture_output=True, text=True).stdout
 
 
-def _own_flags(command: str) -> tuple[str, ...]:
-    return _OF_CLANG if "clang" in _version(command) else _OF_GCC
+@cache
+def _processor() -> str:
+    """What this machine's processor can do: a cache may serve several machines."""
+    try:
+        told = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor()
+    return next((line for line in told.splitlines() if line.startswith(("flags", "Features"))), "")
+
+
+@cache
+def _target(command: str) -> str:
+    """The machine that a compiler compiles for: "x86_64"."""
+    told = subprocess.run([command, "-dumpmachine"], capture_output=True, text=True).stdout
+    return told.partition("-")[0]
+
+
+def _fast(command: str) -> tuple[str, ...]:
+    if _target(command) != platform.machine():  # for another machine than this one
+        return _FAST
+    return (*_FAST, "-mcpu=native" if platform.machine() == "aarch64" else "-march=native")
+
+
+def _watched(command: str) -> tuple[str, ...]:
+    return (*_WATCHED, *(_OF_CLANG if "clang" in _version(command) else _OF_GCC))
 
 
 # ---- what no macro can do ------------------------------------------------------------------------
@@ -120,8 +163,8 @@ _DYNAMIC = re.compile(
     r"([\w\s]+?)\s+(\w+)\s*\[\s*\]\s*;"
 )
 _STATIC = re.compile(
-    r"(?<!\w)__shared__\s+((?:__align__|alignas)\s*\(\s*\w+\s*\)\s*)?"
-    r"((?:unsigned\s+|const\s+|volatile\s+)*\w+)\s+([^;=]+);"
+    r"(?<!\w)__shared__\s+((?:(?:__align__|alignas)\s*\(\s*\w+\s*\)\s*)?)"
+    r"([\w\s:]*\w)((?:\s*[*\s]\s*)\w+\s*(?:\[[^;=]*)?(?:,[^;=]+)?);"
 )
 
 
@@ -131,22 +174,28 @@ def _emulated(text: str) -> str:
     `__shared__ float As[8][9], Bs[4];` becomes, for each array, a struct that holds just it (so
     that its type and bounds stay what they were) and a reference under its name.
     """
-    slots = count()
 
     def declare(found: re.Match[str]) -> str:
         alignment, element, names = found.groups()
-        return " ".join(_slot(next(slots), alignment or "", element, n) for n in names.split(","))
+        each = _COMMA.split(names)
+        return " ".join(_slot(f"{alignment}{element} {one.strip()}") for one in each)
 
     text = _DYNAMIC.sub(r"\1* \2 = (\1*)emu::dynamic_shared();", text)
     return _STATIC.sub(declare, text)
 
 
-def _slot(slot: int, alignment: str, element: str, declarator: str) -> str:
-    name = declarator.split("[")[0].strip()
-    place = f"emu::static_shared({slot}, sizeof(emu_{name}), alignof(emu_{name}), __LINE__)"
+_COMMA = re.compile(r",(?![^\[]*\])")  # between declarators, not within one's brackets
+_NAME = re.compile(r"(\w+)\s*(?:\[|$)")
+
+
+def _slot(declaration: str) -> str:
+    found = _NAME.search(declaration)
+    assert found
+    name, array = found[1], f"emu_{found[1]}"
+    place = f"emu::static_shared(&{array}_tag, sizeof({array}), alignof({array}), EMU_HERE)"
     return (
-        f"struct emu_{name} {{ {alignment}{element} {declarator.strip()}; }}; "
-        f"auto& {name} = ((emu_{name}*){place})->{name};"
+        f"struct {array} {{ {declaration}; }}; "
+        f"static char {array}_tag; auto& {name} = (({array}*){place})->{name};"
     )
 
 

@@ -1,11 +1,14 @@
 // Count mode. It takes the place of checker.cpp: the calls that -fsanitize=thread puts before every
 // load and store end here, are gathered into the requests of warps, and each request is weighed by
 // the rules of minidecay/cuda/counting.py. Races are not looked for.
-#include "runtime.h"
-#include <dlfcn.h>
 #include <algorithm>
-#include <cstdio>
 #include <map>
+#include "runtime.h"
+
+namespace emu {
+static void access(const void* pointer, unsigned bytes, bool write, const void* instruction);
+}
+#include "hooks.h"
 
 namespace emu {
 
@@ -26,7 +29,7 @@ struct Request {
 };
 
 struct Site {
-  void* instruction;
+  const void* instruction;
   unsigned bytes;  // of an access by one thread
   bool write;
   int memory;
@@ -105,13 +108,6 @@ void start_checking(const Launch&) {
   held = 0;
 }
 
-static void refuse(const char* kind, const Site& site) {
-  char detail[64];
-  snprintf(detail, sizeof detail, "%s of %u bytes", site.write ? "write" : "read", site.bytes);
-  report(kind, detail, site.instruction, 0);
-  leave_block();
-}
-
 static void note(const Site& site, uintptr_t address) {
   if (block->number != present) {
     end_block();
@@ -124,47 +120,31 @@ static void note(const Site& site, uintptr_t address) {
   auto& requests = tally.requests[me.warp];
   unsigned n = tally.times[me.linear]++;
   if (n == requests.size()) {
-    if (++held > TOO_MANY) refuse("more than can be counted: 1e6 requests of one block", site);
+    if (++held > TOO_MANY) {
+      report("more than can be counted: 1e6 requests of one block",
+             site.write ? "of which this is a write" : "of which this is a read", site.instruction);
+      leave_block();
+    }
     requests.emplace_back();
   }
   requests[n].lanes |= 1u << me.lane;
   requests[n].address[me.lane] = address;
 }
 
-static bool of_this_image(const void* address) {
-  Dl_info theirs, ours;
-  return dladdr(address, &theirs) && dladdr((void*)&note, &ours) &&
-         theirs.dli_fbase == ours.dli_fbase;
-}
-
-static void access(const void* pointer, unsigned bytes, bool write, void* instruction) {
+static void access(const void* pointer, unsigned bytes, bool write, const void* instruction) {
   const char* address = (const char*)pointer;
-  if (!block) return;
-  if (address >= block->stacks && address < block->stacks + (size_t)block->size * STACK) return;
-  Site site{instruction, bytes, write, SHARED};
-  if ((uintptr_t)address % bytes) refuse("misaligned access", site);
-  for (const auto* memory : {&block->static_memory, &block->dynamic_memory}) {
-    size_t offset = address - (const char*)memory->data();
-    if (offset < memory->size() && offset + bytes <= memory->size())
-      return note(site, (uintptr_t)address);
-  }
-  for (unsigned i = 0; i < block->launch->ranges; i++) {
-    size_t offset = address - (const char*)block->launch->starts[i];
-    site.memory = (int)i;
-    if (offset < block->launch->bytes[i] && offset + bytes <= block->launch->bytes[i])
-      return note(site, (uintptr_t)address);
-  }
-  if (!write && of_this_image(address)) return;  // a constant table
-  refuse("out of bounds", site);
+  Spot spot = spot_of(address, bytes, write);
+  if (spot.owner == ITS_OWN || spot.owner == CONSTANT) return;
+  if ((uintptr_t)address % bytes) misaligned(bytes, write, instruction);
+  if (spot.owner == NOBODY) out_of_bounds(address, bytes, write, instruction);
+  note({instruction, bytes, write, spot.owner < 0 ? SHARED : spot.owner}, (uintptr_t)address);
 }
 
-// A struct that is copied whole moves as the widest words that its address and size are made of.
-static void copy(const void* pointer, size_t bytes, bool write, void* instruction) {
-  unsigned piece = 16;
-  while (bytes % piece || (uintptr_t)pointer % piece) piece /= 2;
-  for (size_t i = 0; i < bytes; i += piece)
-    access((const char*)pointer + i, piece, write, instruction);
+void watch_atomic(const void* p, unsigned bytes, const void* instruction) {
+  access(p, bytes, true, instruction);
 }
+
+void new_array(const Slot&, int) {}
 
 }  // namespace emu
 
@@ -174,9 +154,7 @@ const emu::Count* emu_counts(unsigned* how_many) {
   end_block();
   counts.clear();
   for (auto& [site, tally] : tallies) {
-    Dl_info image;
-    dladdr(site.instruction, &image);
-    tally.count.offset = (uint64_t)((char*)site.instruction - (char*)image.dli_fbase) - 1;
+    tally.count.offset = (const char*)site.instruction - image().begin - 1;
     tally.count.memory = site.memory;
     tally.count.write = site.write;
     counts.push_back(tally.count);
@@ -184,5 +162,3 @@ const emu::Count* emu_counts(unsigned* how_many) {
   *how_many = (unsigned)counts.size();
   return counts.data();
 }
-
-#include "hooks.h"  // last: it calls what stands above

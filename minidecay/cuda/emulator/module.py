@@ -1,97 +1,33 @@
-"""Launching on the CPU, and telling what check mode found or count mode counted."""
+"""Launching on the CPU."""
 
 import ctypes
 import os
-import re
-import shutil
-import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
 
 from minidecay.cuda.emulator.building import build
+from minidecay.cuda.emulator.findings import Count, Extent, KernelFault, findings, lines
+from minidecay.cuda.emulator.structures import RawArray, RawCount, RawFinding, RawLaunch
 from minidecay.cuda.source import Signature, Source
 
-__all__ = ["Count", "EmulatedModule", "Finding", "KernelFault"]
+__all__ = ["EmulatedModule"]
 
-_INCLUDED = re.compile(r"kernels/\S+\.cuh?:\d+")
 _RED_ZONE = 4096  # bytes around an array's copy in check mode
-Extent = tuple[int, int, int]
+_SHARED = 227 * 1024  # bytes of dynamic shared memory that a block has at most, on any GPU
+_NO_MEMORY, _INTERRUPTED = -1, -2  # what emu_run returns
 
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that a kernel does wrong: what, where in its source, and which thread did it."""
-
-    kind: str
-    detail: str
-    place: str  # "kernels/matmul/03_smem_tile.cu:41"
-    block: Extent
-    thread: Extent
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.kind} ({self.detail}), block {self.block} thread {self.thread}"
-
-
-@dataclass(frozen=True)
-class Count:
-    """What a launch's warps asked for by one instruction; `counting` has the rules.
-
-    `taken` and `ideal` are sectors of global memory, or passes through the banks of shared memory.
-    """
-
-    place: str  # "kernels/matmul/03_smem_tile.cu:41"
-    memory: str  # an array's name; "" is shared memory
-    write: bool
-    requests: int
-    taken: int
-    ideal: int
-
-
-class KernelFault(RuntimeError):  # noqa: N818 - a fault of the kernel, as CUDA says it
-    """A launch whose check found something; `findings` lists each of them."""
-
-    def __init__(self, kernel: str, findings: Sequence[Finding]) -> None:
-        self.findings = tuple(findings)
-        super().__init__(f"{kernel}:\n" + "\n".join(f"  {each}" for each in findings))
-
-
-class _Finding(ctypes.Structure):
-    _fields_ = [
-        ("kind", ctypes.c_char * 64),
-        ("detail", ctypes.c_char * 160),
-        ("offset", ctypes.c_uint64),
-        ("line", ctypes.c_int),
-        ("block", ctypes.c_uint * 3),
-        ("thread", ctypes.c_uint * 3),
-    ]
-
-
-class _Count(ctypes.Structure):
-    _fields_ = [
-        ("offset", ctypes.c_uint64),
-        ("memory", ctypes.c_int),
-        ("write", ctypes.c_uint),
-        ("requests", ctypes.c_uint64),
-        ("taken", ctypes.c_uint64),
-        ("ideal", ctypes.c_uint64),
-    ]
-
-
-class _Launch(ctypes.Structure):
-    _fields_ = [
-        ("grid", ctypes.c_uint * 3),
-        ("block", ctypes.c_uint * 3),
-        ("shared_bytes", ctypes.c_uint),
-        ("os_threads", ctypes.c_uint),
-        ("ranges", ctypes.c_uint),
-        ("starts", ctypes.POINTER(ctypes.c_void_p)),
-        ("bytes", ctypes.POINTER(ctypes.c_size_t)),
-        ("kernel", ctypes.c_void_p),
-        ("arguments", ctypes.POINTER(ctypes.c_void_p)),
-    ]
+# A process has one launch at a time: it takes the machine's threads, and what signals do, for
+# itself. A fork waits for it to end.
+_turn = Lock()
+os.register_at_fork(
+    before=_turn.acquire, after_in_parent=_turn.release, after_in_child=_turn.release
+)
+_stacks: list[int] = []  # where the process has those of CUDA's threads, from its first launch on
 
 
 class EmulatedModule:
@@ -102,6 +38,10 @@ class EmulatedModule:
         defines: their options.
         check: watch every access. Slower by a factor of some fifty; what is found is a KernelFault.
         count: count every access instead; `counts` has those of the last launch.
+
+    Attributes:
+        most_steps: a launch that is watched or counted and takes more, in straight pieces of code
+            run by one thread, is said not to end.
 
     Raises:
         CompilerMissingError, CompilerError: as `building.build` does.
@@ -119,12 +59,15 @@ class EmulatedModule:
     ) -> None:
         self.source, self.check = source, check or count
         self.counts: list[Count] = []
+        self.most_steps = 10**10
         self.path = build(source, defines, check=check, count=count)
         self._library = ctypes.CDLL(str(self.path))
-        self._library.emu_findings.restype = ctypes.POINTER(_Finding)
+        self._library.emu_findings.restype = ctypes.POINTER(RawFinding)
+        self._library.emu_new_stacks.restype = ctypes.c_void_p
         self._count = count
         if count:
-            self._library.emu_counts.restype = ctypes.POINTER(_Count)
+            self._library.emu_counts.restype = ctypes.POINTER(RawCount)
+        self._prints = "printf" in source.text
 
     def launch(
         self,
@@ -137,12 +80,18 @@ class EmulatedModule:
         """Run one kernel to its end.
 
         Raises:
-            KernelFault: check mode found something. The arrays then hold what was written before.
+            ValueError: more shared memory than any GPU has.
+            KernelFault: check mode found something, or the processor refused what the kernel did.
+                The arrays then hold what was written before.
+            KeyboardInterrupt: Ctrl-C, a second ago; the arrays likewise.
+            MemoryError: there is none for what the check remembers of the arrays.
         """
-        arrays = [
-            (place, value) for place, value in enumerate(arguments) if isinstance(value, np.ndarray)
-        ]
-        fenced = {place: _fenced(array) for place, array in arrays} if self.check else dict(arrays)
+        if not 0 <= shared <= _SHARED:
+            raise ValueError(
+                f"{signature.name}: {shared} bytes of dynamic shared memory; a block has 0 to "
+                f"{_SHARED} on the largest GPUs"
+            )
+        copies = _fenced(signature, arguments) if self.check else {}
         addresses = (ctypes.c_void_p * max(1, len(arguments)))()
         held: list[Any] = []  # what `addresses` points to
         for place, value in enumerate(arguments):
@@ -150,47 +99,53 @@ class EmulatedModule:
                 held.append(value.reshape(1))
                 addresses[place] = held[-1].ctypes.data
             else:
-                address = None if value is None else fenced[place].ctypes.data
-                held.append(ctypes.c_void_p(address))
+                array = copies[_key(value)].memory if copies and value is not None else value
+                held.append(ctypes.c_void_p(None if array is None else array.ctypes.data))
                 addresses[place] = ctypes.addressof(held[-1])
-        n = len(arrays)
-        launch = _Launch(
+        watched = [
+            RawArray(copy.memory.ctypes.data, copy.memory.size, copy.constant)
+            for copy in copies.values()
+        ]
+        launch = RawLaunch(
             grid,
             block,
             shared,
             _os_threads(),
-            n,
-            (ctypes.c_void_p * max(1, n))(*(fenced[place].ctypes.data for place, _ in arrays)),
-            (ctypes.c_size_t * max(1, n))(*(array.nbytes for _, array in arrays)),
+            len(watched),
+            (RawArray * len(watched))(*watched),
             ctypes.cast(getattr(self._library, f"emu_enter_{signature.name}"), ctypes.c_void_p),
             addresses,
+            self.most_steps,
         )
-        found = self._library.emu_run(ctypes.byref(launch))
-        if self.check:
-            for place, array in arrays:
-                array[...] = fenced[place]
-        names = [signature.parameters[place].name for place, _ in arrays]
+        names = [copy.name for copy in copies.values()]
+        found = self._run(signature.name, launch)
+        for copy in copies.values():
+            if not copy.constant:
+                copy.original.reshape(-1).view(np.uint8)[:] = copy.memory
         if found:
-            raise KernelFault(signature.name, self._findings(found, names))
+            raise KernelFault(signature.name, findings(found, names, self.path, self.source.label))
         if self._count:
             self.counts = self._counted(names)
 
-    def _findings(self, found: int, names: Sequence[str]) -> list[Finding]:
-        """The launch's findings, one for each kind and place: the first thread that did it."""
-        first: dict[tuple[str, str], Finding] = {}
-        for raw in self._library.emu_findings()[:found]:
-            detail = raw.detail.decode()
-            for i, name in enumerate(names):
-                detail = detail.replace(f"argument @{i}", name)
-            place = f"{self.source.label}:{raw.line}" if raw.line else self._place(raw.offset)
-            finding = Finding(raw.kind.decode(), detail, place, (*raw.block,), (*raw.thread,))
-            first.setdefault((finding.kind, place), finding)
-        return list(first.values())
+    def _run(self, name: str, launch: RawLaunch) -> list[RawFinding]:
+        if self._prints:
+            sys.stdout.flush()  # what Python printed before stands before
+        with _turn:
+            if not _stacks:
+                _stacks.append(self._library.emu_new_stacks())
+            launch.stacks = _stacks[0]
+            result = self._library.emu_run(ctypes.byref(launch))
+            if result == _INTERRUPTED:
+                raise KeyboardInterrupt(f"{name} was cut off; its arrays are not what it computes")
+            if result == _NO_MEMORY:
+                raise MemoryError(f"{name}: no memory for its stacks, or for what the check notes")
+            raw = self._library.emu_findings()
+            return [RawFinding.from_buffer_copy(raw[i]) for i in range(result)]
 
     def _counted(self, names: Sequence[str]) -> list[Count]:
         number = ctypes.c_uint()
         raw = self._library.emu_counts(ctypes.byref(number))[: number.value]
-        places = {each.offset: self._place(each.offset) for each in raw}
+        places = lines(self.path, self.source.label, {each.offset for each in raw})
         return [
             Count(
                 places[each.offset],
@@ -201,24 +156,35 @@ class EmulatedModule:
             for each in raw
         ]
 
-    def _place(self, offset: int) -> str:
-        """The line of the .cu that an instruction was compiled from."""
-        if tool := shutil.which("addr2line") or shutil.which("llvm-addr2line"):
-            command = [tool, "-e", str(self.path), "-i", hex(offset)]
-            told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-            own = re.search(re.escape(self.source.label) + r":\d+", told)
-            if found := own or _INCLUDED.search(told):
-                return found[0]
-        return f"{self.source.label}, instruction {offset:#x}"
+
+@dataclass
+class _Copy:
+    """A copy of an array with nothing of anyone else's near it: a stray access meets no other."""
+
+    original: np.ndarray
+    memory: np.ndarray  # its bytes
+    name: str  # of the parameter
+    constant: bool  # no parameter that is given the array may write it
 
 
-def _fenced(array: np.ndarray) -> np.ndarray:
-    """A copy with nothing of anyone else's near it: a stray access meets no other array."""
-    around = np.empty(array.nbytes + 2 * _RED_ZONE + 256, np.uint8)
-    start = _RED_ZONE + -(around.ctypes.data + _RED_ZONE) % 256  # aligned as cudaMalloc aligns
-    copy = around[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
-    copy[...] = array
-    return copy
+def _fenced(signature: Signature, arguments: Sequence[Any]) -> dict[tuple[int, int], _Copy]:
+    """A copy of each array, by `_key`: what is given twice is still one array to the kernel."""
+    copies: dict[tuple[int, int], _Copy] = {}
+    for parameter, array in zip(signature.parameters, arguments, strict=True):
+        if isinstance(array, np.ndarray):
+            copy = copies.get(_key(array))
+            if copy is None:
+                around = np.empty(array.nbytes + 2 * _RED_ZONE + 256, np.uint8)
+                start = _RED_ZONE + -(around.ctypes.data + _RED_ZONE) % 256 + array.ctypes.data % 16
+                copy = _Copy(array, around[start : start + array.nbytes], parameter.name, True)
+                copy.memory[:] = array.reshape(-1).view(np.uint8)
+                copies[_key(array)] = copy
+            copy.constant &= parameter.constant
+    return copies
+
+
+def _key(array: np.ndarray) -> tuple[int, int]:
+    return array.ctypes.data, array.nbytes
 
 
 def _os_threads() -> int:

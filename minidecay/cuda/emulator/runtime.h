@@ -1,26 +1,40 @@
-// What the runtime and the checker know of a launch, a block and its threads.
+// What the runtime, the checker and the counter know of a launch, a block and its threads.
 #pragma once
 #include <vector>
-#include "shim.h"
+#include "calls.h"
 
 namespace emu {
 
 struct Finding {  // minidecay/cuda/emulator/module.py reads it by ctypes
   char kind[64], detail[160];
-  uint64_t offset;  // of the instruction in the shared object; 0 where `line` is known
+  uint64_t offset;  // of the instruction in the shared object, where `file` is not known
+  const char* file;
   int line;
   unsigned block[3], thread[3];
 };
 
-struct Launch {  // filled in by module.py
-  unsigned grid[3], block[3], shared_bytes, os_threads, ranges;
-  void* const* starts;  // the arrays among the arguments: where each begins,
-  const size_t* bytes;  // and how long it is
-  void (*kernel)(void** arguments);
-  void** arguments;
+struct Array {  // one that is among the arguments
+  char* start;
+  size_t bytes;
+  unsigned constant;  // the kernel has promised not to write it
 };
 
-enum { STACK = 128 * 1024, STATIC_SHARED = 48 * 1024, RED_ZONE = 64, SLOTS = 64, WARPS = 32 };
+struct Launch {  // filled in by module.py
+  unsigned grid[3], block[3], shared_bytes, os_threads, arrays;
+  const Array* array;
+  void (*kernel)(void** arguments);
+  void** arguments;
+  uint64_t most_steps;  // in check mode: then the launch is said not to end
+  struct Stacks* stacks;
+};
+
+enum {
+  STATIC_SHARED = 48 * 1024,  // bytes of __shared__ arrays that a block may have
+  SLOTS = 64,                 // how many arrays
+  RED_ZONE = 64,              // bytes between two of them
+  THREADS = 1024,             // of a block
+  WARPS = THREADS / 32,
+};
 
 struct Fiber : Thread { void* stack_pointer; bool started, finished; int waits_at; };
 
@@ -33,6 +47,8 @@ struct Warp {
   unsigned turn[32];
 };
 
+struct Slot { const char* tag; size_t offset, bytes; };  // a __shared__ array
+
 // One block at a time on one OS thread.
 struct Block {
   const Launch* launch;
@@ -42,19 +58,48 @@ struct Block {
   unsigned position, alive, idle;
   Warp warps[WARPS];
   unsigned arrived, epoch;   // of __syncthreads
-  int barrier_line;
-  char* stacks;
+  Place barrier;
+  char* stacks;              // thread i's is the i-th
   void* main_stack;
-  std::vector<unsigned char> static_memory, dynamic_memory;
   unsigned char *static_base, *dynamic_base;
-  int slot_offset[SLOTS];
-  size_t slot_bytes[SLOTS], static_used, static_top;
+  Slot slot[SLOTS];
+  int slots;
+  size_t static_used, static_top;
 };
 
 extern thread_local Block* block;
 extern bool checking;
-void report(const char* kind, const char* detail, void* instruction, int line);
+extern uint64_t steps, most_steps;  // of a checked launch: basic blocks that it has entered
+extern volatile int interrupted;    // by Ctrl-C, a second ago
+
+struct Image { const char *begin, *end, *data_end; };  // this shared object: code, constants; data
+const Image& image();
+
+void report(const char* kind, const char* detail, const void* instruction, Place place = {});
 [[noreturn]] void leave_block();
-void start_checking(const Launch&);   // checker.cpp: fresh shadow memory for a launch
+
+// checker.cpp or counter.cpp
+void start_checking(const Launch&);
+void new_array(const Slot&, int number);  // of shared memory: nobody has written it
+void watch_atomic(const void* p, unsigned bytes, const void* instruction);
+
+// faults.cpp: while they live, what would end the process ends the block that did it.
+class Signals {
+ public:
+  Signals();
+  ~Signals();
+};
+class SignalStack {  // for each OS thread, the n-th
+ public:
+  explicit SignalStack(unsigned n);
+  ~SignalStack();
+ private:
+  unsigned n;
+  void* memory;
+};
+struct Uncut {  // where Ctrl-C waits, since a lock is held
+  Uncut();
+  ~Uncut();
+};
 
 }  // namespace emu
