@@ -1,6 +1,6 @@
 """What a case is: the same work by minidecay and by torch, from the same numbers."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Any, Literal
@@ -27,7 +27,8 @@ class Case:
     and returns what the two must agree on, a training step its loss, an operation its output and
     gradients (arrays, in our layouts). `theirs` raises ImportError without torch.
 
-    On a CPU a training step begins at NumPy's batch and ends with a float. `ours("cuda")` and
+    On a CPU a training step begins at NumPy's batch and ends with a float; ours is captured, as
+    `fit` trains. `ours("cuda")` and
     `theirs("cuda")` begin at batches in the GPU's memory and leave the loss there, so that nothing
     is waited for; `theirs("cuda", compiled=True)` goes through torch.compile.
     """
@@ -55,20 +56,20 @@ def training_step(
         network, drawn = made()
         network.to(device)
         optimizer = md.optim.SGD(network.parameters(), lr, MOMENTUM, WEIGHT_DECAY)
-        on_cpu = device == "cpu"
-        batches: Iterator[Any] = cycle(
-            drawn if on_cpu else [[md.tensor(x, device=device) for x in batch] for batch in drawn]
-        )
 
-        def step() -> float | md.Tensor:
-            x, labels = next(batches)
+        def step(x: md.Tensor, labels: Any) -> md.Tensor:
             optimizer.zero_grad()
-            loss = md.functions.cross_entropy(network(md.from_numpy(x) if on_cpu else x), labels)
+            loss = md.functions.cross_entropy(network(x), labels)
             loss.backward()
             optimizer.step()
-            return float(loss) if on_cpu else loss
+            return loss
 
-        return step
+        if device == "cpu":
+            captured = md.capture(lambda x, labels: step(md.from_numpy(x), labels))
+            batches = cycle(drawn)
+            return lambda: float(captured(*next(batches)))
+        there = cycle([[md.tensor(x, device=device) for x in batch] for batch in drawn])
+        return lambda: step(*next(there))
 
     def theirs(device: str = "cpu", compiled: bool = False) -> Step:
         from benchmarks import torch_side
