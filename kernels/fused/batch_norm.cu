@@ -10,7 +10,7 @@
 // The first of each three goes down the columns as columns.cuh has it, a block a share of the rows,
 // so that also few channels fill the GPU; the last takes four neighbours a thread.
 //
-// Mean and variance come of one reading. Values are taken as distances from the first of the share
+// Mean and variance come of one reading. Values are taken as distances from the first of them all
 // and merged one by one, as parts are, by the formula of Chan, Golub and LeVeque (1979): nothing
 // is lost where the mean is a thousand times the deviation, as in E[x^2] - E[x]^2 it would be.
 //
@@ -59,7 +59,7 @@ channel_moments(const float* __restrict__ x, float* part_mean, float* part_m2, i
   Moments moments = {};
   float origin = 0.f;
   if (c < channels && share.first < share.end) {
-    origin = x[share.first * channels + c];
+    origin = x[c];
 #pragma unroll UNROLL
     for (int row = share.first + threadIdx.y; row < share.end; row += ROWS)
       moments = merged(moments, {1.f, x[row * channels + c] - origin, 0.f});

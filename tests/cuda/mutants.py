@@ -25,10 +25,10 @@ _LISTED = tomllib.loads(Path(__file__).with_name("equivalent_mutants.toml").read
 EQUIVALENT = {name for group in _LISTED["equivalent"] for name in group["mutants"]}
 TILE_SIZES: dict[str, list[str]] = _LISTED["tile_sizes"]  # by file: any value is right
 
-# Comments, strings, directives, and what only the GPU's compiler heeds.
+# Comments, strings, directives, what only the GPU's compiler heeds, the size of an array parameter.
 _UNTOUCHED = re.compile(
     r'//[^\n]*|/\*.*?\*/|"[^"\n]*"|^[ \t]*#(?:\\\n|[^\n])*|\bstatic_assert\s*\([^;]*;'
-    r"|__launch_bounds__\([^)]*\)|\btemplate\s*<[^>]*>",
+    r"|__launch_bounds__\([^)]*\)|\btemplate\s*<[^>]*>|(?<=\))(?:\[[A-Z_]+\])+(?=[,)])",
     re.M | re.S,
 )
 _CONSTANT = re.compile(r"constexpr int (\w+) =")
@@ -53,7 +53,7 @@ _OPERATORS = {
     r"(?<![\w.])(\d+\.\d*(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+)[fF]?(?![\w.])": lambda found: [
         f"(2 * {found[0]})" if float(found[1]) else "1.f"
     ],
-    r"\[([^\[\]]+)\]": lambda found: [f"[{found[1]} + 1]", f"[{found[1]} - 1]"],
+    r"\[([^\[\]&]+)\]": lambda found: [f"[{found[1]} + 1]", f"[{found[1]} - 1]"],
     r"\bif (constexpr )?\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)": lambda found: [
         f"if {found[1] or ''}(false)"
     ],

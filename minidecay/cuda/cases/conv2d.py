@@ -17,6 +17,7 @@ _POINTWISE = Geometry((2, 7, 6, 18), size=(1, 1), stride=(2, 2), padding=(0, 0))
 # by 64 channels by 16 summed over. A kernel's size and stride are a compile, so few are tried.
 _EACH: list[tuple[Geometry, int, int, dict[str, int | str]]] = [
     (Geometry((1, 1, 1, 1)), 1, 1, {}),  # one of all
+    (Geometry((2, 3, 4, 1), size=(1, 1), padding=(0, 0)), 1, 2, {}),  # and one summed over
     (Geometry((2, 5, 7, 3)), 5, 3, {}),  # three channels, ragged
     (Geometry((2, 8, 8, 4)), 64, 1, {}),  # two whole tiles, and 36 = 2 1/4 slices
     (Geometry((1, 5, 13, 65), padding=(1, 1)), 2, 2, {}),  # a tile and one pixel, one channel

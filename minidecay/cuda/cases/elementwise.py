@@ -60,9 +60,11 @@ _BROADCASTS: list[tuple[tuple[int, ...], tuple[int, ...]]] = [
     ((1, 3), (0, 2)),
     ((0,), ()),
     ((), (3,)),
+    ((3,), (0, 1, 2)),
 ]
-# The output: more than a block of any kernel takes, in rows that are fours and that are not.
-_SHAPES = ((2, 3, 13, 17), (2, 3, 11, 20))
+# The output: more than a block of any kernel takes, in rows that are fours and that are not; and
+# rows that a thread's four do not fit into.
+_SHAPES = ((2, 3, 13, 17), (2, 3, 12, 20), (3, 2, 2, 2))
 
 
 def cases(rng: np.random.Generator) -> Iterator[Case]:

@@ -76,13 +76,15 @@ def sums(rng: np.random.Generator) -> Iterator[Case]:
         yield Case("sum_splits", f"{size} in {splits} splits", arguments, {"gw": expected})
 
 
-# A pixel and a channel; a whole block and one element more; then other sizes and strides, windows
+# A pixel and a channel; whole blocks and one element more; then other sizes and strides, windows
 # that leave pixels between them, a kernel wider than the image, and nothing at all.
 _GEOMETRIES = [
     Geometry((1, 1, 1, 1)),
     Geometry((2, 5, 6, 3)),
     Geometry((2, 5, 6, 8)),
     Geometry((1, 3, 4, 5)),
+    Geometry((1, 3, 4, 6)),
+    Geometry((1, 8, 8, 16), size=(1, 1), padding=(0, 0)),
     Geometry((1, 1, 257, 1), padding=(2, 0)),
     Geometry((1, 16, 16, 1), padding=(0, 2)),
     Geometry((0, 4, 4, 2)),

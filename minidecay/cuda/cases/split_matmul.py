@@ -11,7 +11,7 @@ __all__ = ["cases"]
 
 _SLICE = 8  # of K, BK in the kernel
 # (M, N, K, splits): around a tile of 64 and a slice; more splits than slices, and no sum at all.
-_SIZES = [(1, 1, 1, 1), (3, 5, 17, 2), (65, 63, 40, 3), (7, 66, 9, 4), (5, 7, 0, 2)]
+_SIZES = [(1, 1, 1, 1), (3, 5, 17, 2), (65, 63, 40, 3), (7, 66, 9, 4), (4, 5, 32, 4), (5, 7, 0, 2)]
 _OPTIONS: list[dict[str, int | str]] = [
     {},
     {"TRANSPOSE_A": 1, "BIAS": 1},
