@@ -113,7 +113,9 @@ def test_a_test_that_breaks_the_context_hides_no_other(tmp_path, monkeypatch):
         def test_fifth(): pytest.skip("not here")
         """)
     )
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]]))
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    )
     folder = tmp_path / "logs"
     folder.mkdir()
     path = str(tmp_path / "test_three.py")
