@@ -17,6 +17,7 @@ from minidecay.devices.protocol import Activation, Array
 SMALL = 64  # rows, columns and length of a small product
 MANY = 8
 TILE = 64  # rows and columns of the tiles that most rungs have
+LONG = 512  # a shorter sum is not worth a second launch
 PART = 64  # of a long sum that is worth a split
 
 
@@ -59,7 +60,7 @@ class Matrix(Arrays):
         }
         free = not is_chosen("matmul")
         tiles = cdiv(m, TILE) * cdiv(n, TILE)
-        if free and prod(batch) == 1 and k >= 2 * PART and k >= PART * tiles > 0:
+        if free and prod(batch) == 1 and k >= LONG and k >= PART * tiles > 0:
             splits = min(BLOCKS // 2 // tiles, k // PART) or 1
             file, partial = "fused/split_matmul", self.empty((splits, m, n))
             self.launch(file, "matmul_splits", a, b, partial, *(m, n, k, splits), **operands)
