@@ -96,10 +96,13 @@ static void copy(const void* pointer, size_t bytes, bool write, const void* inst
 }  // namespace emu
 
 #define CALLER __builtin_return_address(0)
-#define HOOK(name, n, write) \
-  void __tsan_##name##n(void* p) { if (emu::block) emu::access(p, n, write, CALLER); }
-#define PAIR(kind, n) HOOK(kind##read, n, false) HOOK(kind##write, n, true)
-#define HOOKS(n) PAIR(, n) PAIR(unaligned_, n) PAIR(volatile_, n) PAIR(unaligned_volatile_, n)
+#define HOOK(name, n, how, write) \
+  void __tsan_##name##n(void* p) { if (emu::block) emu::how(p, n, write, CALLER); }
+#define PAIR(kind, n, how) HOOK(kind##read, n, how, false) HOOK(kind##write, n, how, true)
+// What a compiler calls unaligned is its own doing: two fields of a struct moved at once.
+#define HOOKS(n) \
+  PAIR(, n, access) PAIR(volatile_, n, access) \
+  PAIR(unaligned_, n, copy) PAIR(unaligned_volatile_, n, copy)
 
 // Some compilers call the handlers that may return, others those that may not.
 #define FORBIDDEN(name, kind, detail) \
