@@ -1,5 +1,6 @@
 """Numbers that kernels read from device memory, since they change from step to step."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,8 @@ import numpy as np
 from minidecay.devices.protocol import Array
 
 __all__ = ["Numbers"]
+
+MOST = 64  # names
 
 
 class Numbers:
@@ -18,7 +21,8 @@ class Numbers:
     step's into them before each replay.
 
     A number is written only where its value changed. The write is ordered among the launches of the
-    current stream and waits for nothing.
+    current stream and waits for nothing. All lie in one array, which is there before the first step
+    is, so that no step leaves one behind among the memory that it gives back.
 
     Args:
         xp: the array library, NumPy or CuPy.
@@ -31,12 +35,17 @@ class Numbers:
 
     def __init__(self, xp: Any) -> None:
         self._xp = xp
+        self._places = xp.zeros(MOST, np.uint64)
         self._held: dict[str, tuple[Array, float]] = {}
 
     def array(self, name: str, value: float, dtype: Any) -> Array:
         """The array called `name`, (1,) of `dtype`, which holds `value` now."""
         if name not in self._held:
-            self._held[name] = self._xp.asarray(np.array([value], dtype)), value
+            place = len(self._held)
+            if place == MOST:
+                raise RuntimeError(f"{MOST} numbers have a name already; {name!r} is one too many")
+            array = self._places[place : place + 1].view(dtype)[:1]
+            self._held[name] = array, math.nan  # nothing equals it: it is written now
         array, written = self._held[name]
         if value != written:
             self._write(array, np.array([value], dtype))
