@@ -62,6 +62,11 @@ class Tensor(Methods):
         data: the device's array. Writing into it directly is not noticed; write through the tensor.
         grad: the gradient of a leaf, a Tensor, or None; it adds up over calls of `backward`.
         device: where it lives.
+
+    >>> x = md.tensor([1.0, 2.0], requires_grad=True)
+    >>> (x**3).sum().backward()
+    >>> x.grad
+    tensor([ 3., 12.])
     """
 
     __slots__ = ("_grad_home", "_node", "_requires_grad", "_version", "data", "device", "grad")
@@ -316,6 +321,10 @@ def from_numpy(array: np.ndarray, device: str | Device = "cpu") -> Tensor:
 
     Raises:
         TypeError: `array` is no NumPy array, or holds no real numbers, or masked ones.
+
+    >>> array = np.zeros(2)
+    >>> np.shares_memory(from_numpy(array).numpy(), array)
+    True
     """
     where = find_device(device)
     return Tensor(where.asarray(real_array("from_numpy", array)), where)

@@ -36,7 +36,13 @@ def is_recording() -> bool:
 
 
 class no_grad(ContextDecorator):  # noqa: N801 (a context manager, named as in torch)
-    """Within it nothing is recorded: `with no_grad():`, or `@no_grad()` on a function."""
+    """Within it nothing is recorded: `with no_grad():`, or `@no_grad()` on a function.
+
+    >>> w = md.tensor([2.0], requires_grad=True)
+    >>> with md.no_grad():
+    ...     print((w * 3).requires_grad)
+    False
+    """
 
     # What was before is kept by the thread, not here: a decorated function that calls itself, or
     # runs in two threads, enters one and the same no_grad again before it has left it.

@@ -43,6 +43,11 @@ def generator_state(rng: np.random.Generator) -> dict[str, Any]:
     Holds all that `restore_generator` needs to continue with the very next number, half-used
     buffers included; it does not hold what `rng.spawn` would give. Raises TypeError where `rng` is
     no generator and ValueError for a bit generator that `restore_generator` does not know.
+
+    >>> rng = stream(0, "batches")
+    >>> state, drawn = generator_state(rng), rng.integers(100)
+    >>> bool(restore_generator(state).integers(100) == drawn)
+    True
     """
     if not isinstance(rng, np.random.Generator):
         raise TypeError(
@@ -59,6 +64,10 @@ def restore_generator(state: Mapping[str, Any]) -> np.random.Generator:
 
     Raises TypeError or ValueError where `state` did not come from `generator_state`, or names a
     bit generator other than Philox, PCG64, PCG64DXSM or SFC64.
+
+    >>> state = generator_state(np.random.default_rng(5))
+    >>> restore_generator(state).random() == np.random.default_rng(5).random()
+    True
     """
     if not isinstance(state, Mapping):
         raise TypeError(

@@ -111,6 +111,19 @@ def public_names():
     ]
 
 
+def test_every_name_for_users_has_an_example_that_runs():
+    rooms = ("minidecay", "data", "exchange", "functions", "lab", "look", "models", "nn", "optim")
+    rooms += ("plan", "plots", "random", "training")
+    users = {name if name == "minidecay" else f"minidecay.{name}" for name in rooms}
+    without = [
+        f"{package.__name__}.{name}"
+        for package, name, value in public_names()
+        if package.__name__ in users and (inspect.isclass(value) or inspect.isfunction(value))
+        if ">>>" not in (value.__doc__ or "")
+    ]
+    assert without == []
+
+
 def test_no_public_name_shadows_a_module():
     values = [each for each in public_names() if not isinstance(each[2], ModuleType)]
     names = [f"{package.__name__}.{name}" for package, name, _ in values]

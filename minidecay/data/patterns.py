@@ -28,6 +28,10 @@ class PatternSplit(Split):
 
     tier: int8 (N,), the index into the set's `tiers`, -1 for noise.
     pattern: int64 (N,), the index within the example's tier and class, -1 for noise.
+
+    >>> train = PatternSet(n_train=200, n_test=20, tiers=(2, 5)).train
+    >>> [int((train.tier == k).sum()) for k in (0, 1, -1)], int(train.pattern.max())
+    ([90, 90, 20], 4)
     """
 
     tier: NDArray[np.int8]

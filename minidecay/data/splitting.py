@@ -8,7 +8,12 @@ from minidecay.data.split import Split, check_number
 
 
 class TrainTest(NamedTuple):
-    """A training and a test set, by name or as a pair: `train, test = data`."""
+    """A training and a test set, by name or as a pair: `train, test = data`.
+
+    >>> some = Split(np.zeros((2, 3)), np.array([0, 1]))
+    >>> TrainTest(some, some).test
+    Split(2 examples of (3,) float64)
+    """
 
     train: Split
     test: Split

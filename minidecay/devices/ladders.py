@@ -26,6 +26,10 @@ class use_kernels:  # noqa: N801 (reads as a function; as a context manager it t
 
     Raises:
         ValueError: there is no such ladder or rung; the message lists those there are.
+
+    >>> with use_kernels(matmul="01_naive"):
+    ...     chosen("matmul")
+    'matmul/01_naive'
     """
 
     def __init__(self, **rungs: str) -> None:

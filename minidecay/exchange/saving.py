@@ -27,6 +27,9 @@ class Saved(dict[str, NDArray[Any]]):
 
     Attributes:
         metadata: the texts that were saved with them.
+
+    >>> Saved({"scale": np.ones(2)}, {"note": "two"})["scale"]
+    array([1., 1.])
     """
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
@@ -90,6 +93,15 @@ def load(path: str | os.PathLike[str]) -> Saved:
             format, or holds what NumPy lacks or only a pickle could keep.
         ImportError: the file is `.safetensors`, and safetensors is missing.
         OSError: the file cannot be read.
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "weights.npz"
+    ...     md.save(path, md.nn.Linear(2, 3), {"note": "untrained"})
+    ...     saved = md.load(path)
+    >>> sorted(saved), saved["weight"].shape, saved.metadata
+    (['bias', 'weight'], (2, 3), {'note': 'untrained'})
     """
     if _suffix("load", path) == ".npz":
         texts = files.read_npz_texts(path).get(_METADATA, "{}")

@@ -9,5 +9,9 @@ EXPERIMENTS = {
 
 
 def load(name: str) -> ModuleType:
-    """The module of an experiment; its `main(argv, prog)` runs it and returns the exit code."""
+    """The module of an experiment; its `main(argv, prog)` runs it and returns the exit code.
+
+    >>> load("noisy-memorization").EXPERIMENT.name
+    'noisy-memorization'
+    """
     return import_module(f"minidecay.lab.{name.replace('-', '_')}")

@@ -28,7 +28,20 @@ State = dict[str, Any]
 
 
 class Controller(Value, ABC):
-    """A rate and what to do with it after each epoch: `start`, and `update` from state to state."""
+    """A rate and what to do with it after each epoch: `start`, and `update` from state to state.
+
+    >>> class Halving(Controller):
+    ...     lr = 0.4
+    ...
+    ...     def start(self):
+    ...         return {"lr": self.lr}
+    ...
+    ...     def update(self, state, loss):
+    ...         return {"lr": state["lr"] / 2}
+    >>> halving = Halving()
+    >>> halving.update(halving.update(halving.start(), loss=1.0), loss=0.9)
+    {'lr': 0.1}
+    """
 
     lr: float
 

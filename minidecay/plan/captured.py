@@ -57,6 +57,11 @@ class Captured:
     Attributes:
         plans: those recorded so far, by the shapes and dtypes of the inputs.
         eager_because: why the step runs as it stands, or None while it can be replayed.
+
+    >>> w = md.tensor([2.0], requires_grad=True)
+    >>> step = md.capture(lambda x: float((md.from_numpy(x) * w).sum()))
+    >>> step(np.ones(3, np.float32)), step.eager_because
+    (6.0, 'it reads a value (item, numpy, a comparison); do that outside of it')
     """
 
     def __init__(self, step: Callable[..., Any]) -> None:

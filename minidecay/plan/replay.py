@@ -22,6 +22,14 @@ class Plan:
         recording: of a step, without a problem.
         inputs: the arrays that the step was given; each run writes its own into them.
         result: what the step returned, tensors over the memory that a run writes.
+
+    >>> w = md.tensor([[2.0], [1.0]], requires_grad=True)
+    >>> step = md.capture(lambda x: md.relu(md.from_numpy(x) @ w))
+    >>> step(np.ones((1, 2), np.float32)).item()
+    3.0
+    >>> ((plan,),) = step.plans.values()
+    >>> [call.name for call in plan.calls if call.name in ("matmul", "relu")]  # they were joined
+    ['matmul']
     """
 
     def __init__(self, recording: Recording, inputs: Sequence[np.ndarray], result: Any) -> None:

@@ -21,6 +21,11 @@ class Evaluation:
         losses: (n,) float32, cross entropy in nats.
         margins: (n,) float32, the label's logit less the largest other one; positive is right.
         split: what was evaluated.
+
+    >>> split = Split(np.zeros((4, 2)), np.array([0, 1, 1, 0]), {"first": np.arange(4) < 1})
+    >>> right = np.array([0, 1, 0, 0])
+    >>> Evaluation(right, np.zeros(4), np.ones(4), split).accuracy()
+    {'first': 1.0, 'all': 0.75}
     """
 
     predictions: np.ndarray
@@ -49,6 +54,12 @@ def evaluate(
     Running statistics are used, dropout is off, and `transform` gets no generator, so that nothing
     in it is random: the result does not depend on `batch_size` beyond rounding. ValueError where
     that is less than 1, TypeError for anything but a Split.
+
+    >>> split = md.data.from_arrays(np.eye(3), np.array([0, 1, 1]))
+    >>> model = md.nn.Linear(3, 2, bias=False)
+    >>> model.load_state_dict({"weight": np.float32([[2, 0], [0, 2], [2, 0]])})
+    >>> evaluate(model, split).predictions
+    array([0, 1, 0])
     """
     check_split("evaluate: split", split)
     batch_size = check_integer("evaluate: batch_size", batch_size, 1)

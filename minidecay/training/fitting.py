@@ -26,6 +26,9 @@ class Diverged(ArithmeticError):  # noqa: N818 (a state, as in StopIteration)
     """The loss is not finite. `record` says where: its epoch, step (from 0), lr and loss.
 
     A step as large as the epoch has steps means the loss over all training data after the epoch.
+
+    >>> Diverged({"epoch": 2, "step": 5, "lr": 10.0, "loss": float("inf")}).record["step"]
+    5
     """
 
     def __init__(self, record: Record, label: str = "") -> None:
@@ -102,6 +105,14 @@ def fit(
             `run` for what is to be kept.
         TypeError: the data is no Split, or `run` no RunFolder.
         Diverged: the loss is not finite, in training or after it. What was recorded before stays.
+
+    >>> rng = np.random.default_rng(0)
+    >>> train = md.data.from_arrays(rng.standard_normal((40, 5)), np.arange(40) % 2)
+    >>> model = md.models.mlp(5, 8, 2, rng=rng)
+    >>> optimizer = md.optim.SGD(model.parameters(), lr=0.1)
+    >>> records = list(fit(model, optimizer, train, epochs=2, batch_size=8, rng=rng))
+    >>> [record["epoch"] for record in records], list(records[0])[:4]
+    ([1, 2], ['epoch', 'lr', 'loss', 'train'])
     """
     from tqdm import tqdm
 

@@ -20,6 +20,9 @@ def environment() -> dict[str, Any]:
         "minidecay", "python", "numpy" and "blas" (the one NumPy was built with) are versions;
         "platform", "machine" and "cpus" (logical ones) the machine; "commit" and "dirty" are those
         of `source_commit`; "date" is UTC, ISO 8601. What cannot be found out is None.
+
+    >>> environment()["numpy"] == np.__version__
+    True
     """
     commit, dirty = source_commit(_PACKAGE)
     return {

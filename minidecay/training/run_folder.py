@@ -41,7 +41,18 @@ _SIGNATURE = "minidecay: "  # how our lock files begin
 
 
 class RunFolderError(RuntimeError):
-    """A folder cannot be used for this run; the message, a line, says why and what to do."""
+    """A folder cannot be used for this run; the message, a line, says why and what to do.
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "notes.txt").write_text("mine")
+    ...     try:
+    ...         RunFolder(folder, {})
+    ...     except RunFolderError as error:
+    ...         print("choose another folder" in str(error))
+    True
+    """
 
 
 @dataclass(frozen=True)

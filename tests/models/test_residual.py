@@ -97,6 +97,21 @@ def torch_twin(torch, depth, width, classes, channels):
     return Network().double()
 
 
+def test_its_weights_go_to_torch_and_come_back_by_name():
+    torch = pytest.importorskip("torch")
+    model = wide_resnet(10, 2, classes=5, rng=rng())
+    model.train()(md.tensor(stream(1, "data").standard_normal((8, 8, 8, 3), np.float32)))
+    twin = torch_twin(torch, 10, 2, 5, 3).float()
+    twin.load_state_dict(md.to_torch(model))
+    images = stream(0, "data").standard_normal((4, 8, 8, 3), np.float32)
+    theirs = twin.eval()(torch.tensor(images.transpose(0, 3, 1, 2).copy())).detach().numpy()
+    logits = model.eval()(md.tensor(images)).numpy()
+    np.testing.assert_allclose(logits, theirs, rtol=1e-5, atol=1e-5)
+    other = wide_resnet(10, 2, classes=5, rng=np.random.default_rng(9))
+    other.load_state_dict(md.from_torch(twin.state_dict(), other))
+    np.testing.assert_array_equal(other.eval()(md.tensor(images)).numpy(), logits)
+
+
 def to_torchs(array):
     return array.transpose(3, 2, 0, 1) if array.ndim == 4 else array.T
 
