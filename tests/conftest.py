@@ -4,6 +4,7 @@ import ctypes.util
 import os
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +14,9 @@ from minidecay.cuda import nvrtc
 from minidecay.cuda.emulator.building import CompilerMissingError, compiler
 from minidecay.devices import Device
 from minidecay.devices import device as find_device
+
+# Helpers that import torch; pytest looks for doctests in every file it is not told to leave out.
+collect_ignore = [] if find_spec("torch") else ["ops/torch_cases"]
 
 DEVICES = ["cpu", "emulated", pytest.param("cuda", marks=pytest.mark.gpu)]
 
