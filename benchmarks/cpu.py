@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.cases import CASES
 from benchmarks.measure import CHECKED_STEPS, TOLERANCE
 from minidecay.files import plain, write_json
-from minidecay.lab.workers import ONE_THREAD
+from minidecay.lab.machinery.workers import ONE_THREAD
 from minidecay.tables import table
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from benchmarks.case import Case, Step
 from benchmarks.cases import CASES
-from minidecay.lab.workers import cores
+from minidecay.lab.machinery.workers import cores
 from minidecay.training import environment
 
 CHECKED_STEPS = 10

@@ -22,9 +22,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"minidecay {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("doctor", help="tell what works here, and how to get what does not")
-    commands.add_parser("list", help="name the experiments")
+    commands.add_parser("list", help="name the experiments, and how long each takes here")
     run = commands.add_parser("run", help="run an experiment", usage="%(prog)s NAME [OPTION ...]")
-    run.add_argument("name", metavar="NAME", help="an experiment that `minidecay list` names")
+    run.add_argument(
+        "name", metavar="NAME", help="an experiment that `minidecay list` names, or all"
+    )
     run.add_argument(
         "options",
         metavar="OPTION",
@@ -57,20 +59,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _list() -> int:
     from minidecay import lab
+    from minidecay.lab.machinery import listing
 
-    width = max(map(len, lab.EXPERIMENTS))
-    for name, description in lab.EXPERIMENTS.items():
-        print(f"{name:{width}}  {description}")
+    print(listing.table_of([lab.load(name) for name in lab.EXPERIMENTS]))
     return 0
 
 
 def _run(parser: argparse.ArgumentParser, name: str, options: list[str]) -> int:
     from minidecay import lab
+    from minidecay.lab.machinery import command as laboratory
 
+    prog = f"minidecay run {name}"
+    if name == "all":
+        every = [lab.load(each) for each in lab.EXPERIMENTS]
+        return laboratory.main_of_all(every, options, prog)
     if name not in lab.EXPERIMENTS:
-        parser.error(f"no experiment is called {name!r}; choose from {', '.join(lab.EXPERIMENTS)}")
-    code: int = lab.load(name).main(options, prog=f"minidecay run {name}")
-    return code
+        known = ", ".join([*lab.EXPERIMENTS, "all"])
+        parser.error(f"no experiment is called {name!r}; choose from {known}")
+    return laboratory.main(lab.load(name), options, prog)
 
 
 def _schedules(parser: argparse.ArgumentParser, path: str | None) -> int:

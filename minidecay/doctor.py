@@ -17,7 +17,7 @@ import numpy as np
 
 from minidecay import __version__
 from minidecay.cuda import nvrtc
-from minidecay.lab.workers import cores
+from minidecay.lab.machinery.workers import cores
 
 _BLAS_VARIABLES = (
     "OPENBLAS_CORETYPE",

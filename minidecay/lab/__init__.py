@@ -1,17 +1,27 @@
-"""The laboratory: the paper's claims as programs that can fail, an experiment a file."""
+"""The laboratory: the paper's claims as programs that can fail.
 
+Each file in this folder is an experiment, and `machinery/` is what they share. To add one, add a
+file that ends in `EXPERIMENT = Experiment(...)`.
+"""
+
+import pkgutil
 from importlib import import_module
-from types import ModuleType
+from typing import TYPE_CHECKING
 
-EXPERIMENTS = {
-    "noisy-memorization": "a large rate resists noise, its decay learns complex patterns",
-}
+if TYPE_CHECKING:
+    from minidecay.lab.machinery.experiment import Experiment
+
+EXPERIMENTS = tuple(
+    file.name.replace("_", "-") for file in pkgutil.iter_modules(__path__) if not file.ispkg
+)
 
 
-def load(name: str) -> ModuleType:
-    """The module of an experiment; its `main(argv, prog)` runs it and returns the exit code.
+def load(name: str) -> "Experiment":
+    """The experiment of that name, one of EXPERIMENTS.
 
-    >>> load("noisy-memorization").EXPERIMENT.name
-    'noisy-memorization'
+    >>> load("noisy-memorization").about
+    'a large rate resists noise, its decay learns complex patterns'
     """
-    return import_module(f"minidecay.lab.{name.replace('-', '_')}")
+    module = import_module(f"minidecay.lab.{name.replace('-', '_')}")
+    experiment: Experiment = module.EXPERIMENT
+    return experiment

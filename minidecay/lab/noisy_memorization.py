@@ -24,10 +24,12 @@ from typing import Any
 import numpy as np
 
 from minidecay import plots
-from minidecay.lab import command
-from minidecay.lab.arms import Arm, Arms, Settings
-from minidecay.lab.claims import Bound, Claim
-from minidecay.optim import Constant, Steps
+from minidecay.lab.machinery import command
+from minidecay.lab.machinery.arms import Arm, Trained
+from minidecay.lab.machinery.claims import Bound, Claim
+from minidecay.lab.machinery.experiment import Experiment
+from minidecay.lab.machinery.scales import Staged
+from minidecay.optim import Constant
 from minidecay.tables import mean_and_spread, table
 
 SIMPLE, COMPLEX = ("train", "simple"), ("test", "complex")  # where each subset is looked at
@@ -35,24 +37,25 @@ NOISE, CLEAN = ("train", "noise"), ("test", "all")
 
 
 @dataclass(frozen=True)
-class NoisySettings(Settings):
+class NoisySettings(Staged):
     """Three schedules: decay after each stage, the large rate kept, a small rate from the start."""
 
-    stages: tuple[int, int, int] = (10, 5, 3)  # epochs at the large rate, a tenth, a hundredth
-    large: float = 0.3
     small: tuple[float, ...] = (0.01, 0.03, 0.003)  # claims speak of the first; one seed of others
     averaged: int = 1  # epochs at the end of stage one whose mean stands for it
 
     def arms(self) -> dict[str, Arm]:
-        first, second, _ = self.stages
         arms = {
-            "decay": Arm(Steps(self.large, (first, first + second))),
-            "constant_large": Arm(Constant(self.large), fork=("decay", first)),
+            "decay": Arm(self.decay()),
+            "constant_large": Arm(Constant(self.large), fork=("decay", self.stages[0])),
         }
-        for i, rate in enumerate(self.small):
-            name = "constant_small" + (f"_{rate:g}" if i else "")
-            arms[name] = Arm(Constant(rate), every_seed=i == 0)
+        for name, rate in self.small_arms().items():
+            arms[name] = Arm(Constant(rate), every_seed=name == "constant_small")
         return arms
+
+    def small_arms(self) -> dict[str, float]:
+        """The name and the rate of each arm whose rate is small from the start."""
+        first, *others = self.small
+        return {"constant_small": first} | {f"constant_small_{rate:g}": rate for rate in others}
 
 
 def settings(scale: str, model: str = "mlp", device: str = "cpu") -> NoisySettings:
@@ -64,13 +67,7 @@ def settings(scale: str, model: str = "mlp", device: str = "cpu") -> NoisySettin
     more noise is memorized than by the MLP: C7 and C8 fail, and C1 at demo. `lab` and `paper` have
     not been run.
     """
-    changes: dict[str, dict[str, Any]] = {
-        "smoke": {"width": 64},
-        "demo": {},
-        "lab": {"n_train": 50_000, "stages": (6, 3, 2)},
-        "paper": {"n_train": 50_000, "n_test": 10_000, "size": 32, "stages": (15, 9, 6)},
-    }
-    chosen = changes[scale]
+    chosen: dict[str, Any] = {}
     if (scale, device) == ("smoke", "emulated"):  # some thirty times slower: half the epochs
         chosen |= {"stages": (6, 2, 1), "small": (0.01,)}
     if model == "cnn":  # it wants a smaller rate, and its single epochs wobble by 0.1
@@ -83,15 +80,14 @@ def settings(scale: str, model: str = "mlp", device: str = "cpu") -> NoisySettin
             "paper": {"wrn": (16, 4)},
         }
         chosen |= {"averaged": 3} | wrn[scale]
-    epochs = sum(chosen.get("stages", NoisySettings.stages))
-    return NoisySettings(scale=scale, model=model, device=device, epochs=epochs, **chosen)
+    return NoisySettings.at(scale, model=model, device=device, **chosen)
 
 
 class Seed:
     """One seed's accuracies at the moments that claims and table speak of."""
 
-    def __init__(self, arms: Arms, settings: Settings) -> None:
-        assert isinstance(settings, NoisySettings)
+    def __init__(self, arms: Trained) -> None:
+        settings: NoisySettings = arms.settings  # type: ignore[assignment]
         self.arms, self.decay_epoch, self.averaged = arms, settings.stages[0], settings.averaged
 
     def stage_one(self, arm: str, split: str, subset: str) -> float:
@@ -119,7 +115,7 @@ SMOKE = DEMO | {"C1": (0.90,), "C5": (0.90,), "C7": (0.50, 0.95), "C8": (0.55, 0
 SHORT = SMOKE | {"C5": (0.85,), "C7": (0.40, 0.94), "C9": (0.20,)}
 
 
-def claims(settings: Settings) -> list[Claim[Seed]]:
+def claims(settings: NoisySettings) -> list[Claim[Seed]]:
     """C1 to C8 decide; C9 and C10 say how far the paper's reading does not go here."""
     small_scale = SHORT if settings.device == "emulated" else SMOKE
     thresholds = small_scale if settings.scale == "smoke" else DEMO
@@ -162,9 +158,8 @@ def claims(settings: Settings) -> list[Claim[Seed]]:
     ]  # fmt: skip
 
 
-def summary(seeds: Mapping[int, Seed], settings: Settings) -> str:
+def summary(seeds: Mapping[int, Seed], settings: NoisySettings) -> str:
     """Accuracy by subset at the end of stage one, one epoch later, and at the end."""
-    assert isinstance(settings, NoisySettings)
     first, one_seed = settings.stages[0], f" (seed {next(iter(seeds))})"
     rows = [
         ("decay, end of stage one", "decay", Seed.stage_one),
@@ -172,11 +167,10 @@ def summary(seeds: Mapping[int, Seed], settings: Settings) -> str:
         ("decay, end", "decay", Seed.end),
         (f"constant {settings.large:g}, end", "constant_large", Seed.end),
     ]
-    for name, arm in settings.arms().items():
-        if name.startswith("constant_small"):
-            title, which = f"constant {arm.schedule(0):g}", "" if arm.every_seed else one_seed
-            rows.append((f"{title}, epoch {first}{which}", name, Seed.stage_one))
-            rows.append((f"{title}, end{which}", name, Seed.end))
+    for name, rate in settings.small_arms().items():
+        title, which = f"constant {rate:g}", "" if name == "constant_small" else one_seed
+        rows.append((f"{title}, epoch {first}{which}", name, Seed.stage_one))
+        rows.append((f"{title}, end{which}", name, Seed.end))
     body = [
         [
             title,
@@ -190,10 +184,8 @@ def summary(seeds: Mapping[int, Seed], settings: Settings) -> str:
     return table(["", "train simple", "test complex", "train noise", "clean test"], body)
 
 
-def figure(runs: Mapping[int, Arms], settings: Settings, path: Path) -> None:
+def figure(runs: Mapping[int, Trained], settings: NoisySettings, path: Path) -> None:
     """The three schedules side by side."""
-    assert isinstance(settings, NoisySettings)
-    first, second, _ = settings.stages
     titles = {
         "decay": "learning-rate decay",
         "constant_large": f"constant large rate, {settings.large:g}",
@@ -206,20 +198,24 @@ def figure(runs: Mapping[int, Arms], settings: Settings, path: Path) -> None:
             "complex patterns (test set)": COMPLEX,
             "noise (training set)": NOISE,
         },
-        marks={titles["decay"]: (first, first + second)},
+        marks={titles["decay"]: settings.decays},
         chance=0.1,
         path=path,
     )
 
 
-EXPERIMENT = command.Experiment(
-    "noisy-memorization",
-    (__doc__ or "").partition("\n")[0],  # python -OO keeps no docstrings
-    settings,
-    claims,
-    Seed,
-    summary,
-    figure,
+EXPERIMENT = Experiment(
+    name="noisy-memorization",
+    about="a large rate resists noise, its decay learns complex patterns",
+    paper="the claim itself: accuracy on PS10's subsets, with noise",
+    description=__doc__,
+    settings=settings,
+    claims=claims,
+    measure=Seed,
+    summary=summary,
+    figure=figure,
+    models=("mlp", "cnn", "wrn"),
+    decides=True,
 )
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Records = Sequence[Mapping[str, Any]]  # of one run, epoch 1 first
 
-MARKERS = "os^Dv"  # in a print without colours the lines still differ
+MARKERS = "os^DvPX"  # in a print without colours the lines still differ
 
 
 def subset_accuracy(
@@ -31,7 +31,8 @@ def subset_accuracy(
 
     Args:
         panels: title -> the records of each seed, as `training.fit` yields them.
-        lines: label -> where a record holds it, such as ("train", "noise").
+        lines: label -> where a record holds it, such as ("train", "noise"); at most seven. One
+            that a panel's records do not hold is left out there.
         marks: title -> epochs after which the rate decays there, drawn as upright lines.
         chance: the accuracy of guessing, drawn as a dotted line.
         path: where to save it (.png, .pdf or .svg), whole or not at all.
@@ -61,6 +62,8 @@ def subset_accuracy(
         epochs = np.array([record["epoch"] for record in runs[0]])
         styles = zip(lines.items(), COLOURS, MARKERS, strict=False)
         for (label, (split, subset)), colour, marker in styles:
+            if subset not in runs[0][0][split]:
+                continue
             values = np.array([[record[split][subset] for record in run] for run in runs])
             look = {"color": colour, "marker": marker, "markersize": 3.5}
             accuracy.plot(epochs, values.mean(axis=0), label=label, clip_on=False, **look)
@@ -87,12 +90,16 @@ def subset_accuracy(
     if (seeds := max(map(len, panels.values()))) > 1:
         band = f"range of {seeds} runs"
         grid[0, 0].fill_between([], [], color="0.5", alpha=0.3, linewidth=0, label=band)
-    handles, labels = grid[0, 0].get_legend_handles_labels()
+    shown: dict[str, Any] = {}  # label -> line, of all panels
+    for axes in grid[0]:
+        handles, labels = axes.get_legend_handles_labels()
+        shown |= dict(zip(labels, handles, strict=True))
+    names = sorted(shown, key=[*lines, *shown].index)
     figure.legend(
-        handles,
-        labels,
+        [shown[name] for name in names],
+        names,
         loc="outside upper center",
-        ncols=len(labels),
+        ncols=min(len(names), 2 + len(panels)),
         frameon=False,
         fontsize="small",
         columnspacing=1.4,

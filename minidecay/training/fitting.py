@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,7 @@ def fit(
     run: RunFolder | None = None,
     start: Checkpoint | None = None,
     keep: Collection[int] = (),
+    metrics: Callable[[int], Mapping[str, Any]] | None = None,
     per_example: bool = False,
     captured: bool | None = None,
     progress: bool | None = None,
@@ -67,8 +68,8 @@ def fit(
     A record holds `epoch` (from 1), `lr` (of the epoch's last update), `loss` (the mean over the
     epoch's batches, nats), `train` and `test` (accuracy by subset and over all, in evaluation mode
     after the epoch), `train_loss` and `test_loss` (likewise), `grad_norm` (mean over the steps,
-    before any clipping), `weight_norm`, `seconds` (training and evaluation), `examples_per_second`
-    (training alone), and `batch_size` where it changes.
+    before any clipping), `weight_norm`, `metrics` where there are any, `seconds` (all of it),
+    `examples_per_second` (training alone), and `batch_size` where it changes.
 
     With `run`, records and checkpoints are written as they come, and a folder that holds some
     already goes on after its last checkpoint, bit for bit; its earlier records are yielded first.
@@ -92,6 +93,8 @@ def fit(
         run: an open folder for the record, or None.
         start: a checkpoint to begin from, where `run` holds none of its own.
         keep: epochs whose checkpoint is kept beside the latest, as `epoch-<n>`.
+        metrics: called after each epoch with its number; what it returns, plain JSON, is the
+            record's "metrics". It must leave the model's weights and modes as they are.
         per_example: have `run` keep every epoch's predictions and margins (`arrays.npz`); its
             "epoch" says which epoch each row is of.
         captured: take each step by `md.capture`; by default where every module is the library's
@@ -177,6 +180,8 @@ def fit(
             }
             if on_test is not None:
                 record |= {"test": on_test.accuracy(), "test_loss": on_test.loss()}
+            if metrics is not None:
+                record["metrics"] = dict(metrics(epoch))
             record["seconds"] = time.perf_counter() - began
             record["examples_per_second"] = steps * size / (trained - began)
             if callable(batch_size):

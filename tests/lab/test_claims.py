@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from minidecay.lab.claims import Bound, Claim, describe
+from minidecay.lab.machinery.claims import Bound, Claim, describe
 
 
 def bound(sense, threshold=0.5, of=lambda run: run):

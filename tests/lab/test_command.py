@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 import tiny
 
-from minidecay.lab import arms, command
+from minidecay.lab.machinery import arms, command
 from minidecay.lab import noisy_memorization as noisy
-from minidecay.lab.claims import Bound, Claim
-from minidecay.lab.workers import WorkerDied, cores
+from minidecay.lab.machinery.claims import Bound, Claim
+from minidecay.lab.machinery.workers import WorkerDied, cores
 from minidecay.training import RunFolder
 
 ROOT = Path(__file__).parents[2]

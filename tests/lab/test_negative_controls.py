@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from minidecay.lab.arms import train_seed
+from minidecay.lab.machinery.arms import train_seed
 from minidecay.lab.noisy_memorization import NoisySettings, Seed, claims
-from minidecay.lab.workers import cores, run_tasks
+from minidecay.lab.machinery.workers import cores, run_tasks
 
 SEED = 100  # of those that do not count
 

@@ -8,7 +8,7 @@ import pytest
 import tiny
 
 from minidecay.lab import noisy_memorization as noisy
-from minidecay.lab.arms import Arm, brief, seconds_an_epoch, train_seed
+from minidecay.lab.machinery.arms import Arm, brief, seconds_an_epoch, train_seed
 from minidecay.lab.noisy_memorization import NoisySettings, Seed
 from minidecay.optim import Constant, Steps
 
@@ -37,7 +37,7 @@ def test_a_scale_is_its_data_its_width_and_its_stages(scale, n_train, n_test, si
     assert (settings.n_train, settings.n_test, settings.size) == (n_train, n_test, size)
     assert (settings.width, settings.stages, settings.epochs) == (width, stages, sum(stages))
     assert (settings.batch_size, settings.large, settings.averaged) == (64, 0.3, 1)
-    patterns = settings.patterns(100)
+    patterns = settings.data(100)
     assert (patterns.seed, patterns.tiers, patterns.noise_fraction) == (100, (10, 100), 0.1)
 
 
@@ -150,7 +150,8 @@ def numbered(arm, epochs):
 
 
 def judged(settings):
-    seed = Seed({arm: numbered(arm, settings.epochs) for arm in ARMS}, settings)
+    arms = {arm: numbered(arm, settings.epochs) for arm in ARMS}
+    seed = Seed(tiny.trained(settings, arms))
     return {claim.name: claim.judge({100: seed}) for claim in noisy.claims(settings)}
 
 
@@ -233,14 +234,17 @@ def test_thresholds_are_those_that_were_set_before_any_seed_that_counts(scale, d
 
 
 def whole(settings):
-    """Records for every arm, as if they had been trained."""
-    return {
-        name: [
-            record | {"lr": arm.schedule(record["epoch"] - 1)}
-            for record in numbered("decay", settings.epochs)
-        ]
-        for name, arm in settings.arms().items()
-    }
+    """A seed with records for every arm, as if they had been trained."""
+    return tiny.trained(
+        settings,
+        {
+            name: [
+                record | {"lr": arm.schedule(record["epoch"] - 1)}
+                for record in numbered("decay", settings.epochs)
+            ]
+            for name, arm in settings.arms().items()
+        },
+    )
 
 
 AT = ("epoch 10", "end")
@@ -248,7 +252,7 @@ AT = ("epoch 10", "end")
 
 def test_the_table_has_a_row_for_each_arm_and_moment_that_is_spoken_of():
     settings = noisy.settings("demo")
-    lines = noisy.summary({100: Seed(whole(settings), settings)}, settings).splitlines()
+    lines = noisy.summary({100: Seed(whole(settings))}, settings).splitlines()
     cells = [line.split("  ") for line in lines]
     assert [line[0].strip() for line in cells[2:]] == [
         "decay, end of stage one",
@@ -276,7 +280,7 @@ def test_the_picture_is_of_three_schedules_over_all_seeds(tmp_path, monkeypatch)
         "constant large rate, 0.3",
         "constant small rate, 0.01",
     ]
-    assert panels["constant small rate, 0.01"] == [arms["constant_small"] for arms in runs.values()]
+    assert panels["constant small rate, 0.01"] == [seed["constant_small"] for seed in runs.values()]
     assert list(lines.values()) == [("train", "simple"), ("test", "complex"), ("train", "noise")]
     assert options["marks"] == {"learning-rate decay": (10, 15)}
     assert options["path"] == tmp_path / "picture.png"

@@ -11,8 +11,8 @@ from threading import Event, Thread
 
 import pytest
 
-from minidecay.lab import workers
-from minidecay.lab.workers import ONE_THREAD, WorkerDied, run_tasks
+from minidecay.lab.machinery import workers
+from minidecay.lab.machinery.workers import ONE_THREAD, WorkerDied, run_tasks
 from minidecay.training import Diverged
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs signals")

@@ -2,8 +2,10 @@
 
 import dataclasses
 import sys
+from pathlib import Path
 
-from minidecay.lab import arms, command
+from minidecay.lab.machinery import arms, command
+from minidecay.lab.machinery.arms import Trained
 from minidecay.lab.noisy_memorization import EXPERIMENT, NoisySettings
 
 SCALES = {
@@ -17,6 +19,11 @@ def settings(scale="smoke", model="mlp", device="cpu"):
     sizes = {"n_train": 400, "n_test": 100, "size": 4, "width": 8, "batch_size": 40}
     short = {"stages": (2, 1, 1), "epochs": 4, "small": (0.01, 0.03)}
     return NoisySettings(scale=scale, model=model, device=device, **sizes | short | SCALES[scale])
+
+
+def trained(settings, arms):
+    """One seed with these records of its arms, as if they had been trained."""
+    return Trained(settings, 100, arms, Path("nowhere"))
 
 
 TINY = dataclasses.replace(EXPERIMENT, settings=settings)

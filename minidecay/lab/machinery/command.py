@@ -1,12 +1,11 @@
-"""What every experiment's command does: options, training, verdicts, results.json, a picture."""
+"""The commands of the laboratory: options, training, verdicts, results.json, a picture."""
 
 import argparse
 import dataclasses
 import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,55 +13,67 @@ from minidecay.autograd import tensor
 from minidecay.console import tolerant
 from minidecay.devices import DEVICES
 from minidecay.files import write_json
-from minidecay.lab.arms import (
-    Arms,
+from minidecay.lab.machinery.arms import (
     Settings,
+    Trained,
     brief,
     epochs_to_train,
     plan,
-    seconds_an_epoch,
+    seconds_to_train,
     train_arms,
 )
-from minidecay.lab.claims import Claim, describe
-from minidecay.lab.workers import WorkerDied, cores, run_tasks
+from minidecay.lab.machinery.claims import describe, describe_verdicts
+from minidecay.lab.machinery.experiment import Experiment
+from minidecay.lab.machinery.workers import WorkerDied, cores, run_tasks
 from minidecay.training import Diverged, RunFolder, RunFolderError, environment
 
 SCALES = ("smoke", "demo", "lab", "paper")
 MOST_SEEDS, LARGEST_SEED = 10_000, 2**63 - 1  # more is a slip of the hand
-MODELS = ("mlp", "cnn", "wrn")
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """An experiment, as its file gives it: settings, claims, a table and a picture."""
-
-    name: str
-    about: str
-    settings: Callable[[str, str, str], Settings]  # scale, model, device
-    claims: Callable[[Settings], Sequence[Claim[Any]]]
-    measure: Callable[[Arms, Settings], Any]  # one seed's arms, as the claims want to see them
-    summary: Callable[[Mapping[int, Any], Settings], str]
-    figure: Callable[[Mapping[int, Arms], Settings, Path], None]
+RESULTS = "results.json"
 
 
 @tolerant
 def main(experiment: Experiment, argv: Sequence[str] | None, prog: str | None) -> int:
-    """Run the experiment: 0 where all its claims hold, 1 where one fails, 2 for wrong use."""
-    p = parser(experiment, prog)
+    """The command of one experiment.
+
+    0 where it ran to its verdicts, 1 where it was stopped by an error (or one that decides has a
+    claim that fails), 2 for wrong use.
+    """
+    p = parser(experiment.about, experiment.models, prog)
     options = p.parse_args(argv)
+    return perform([experiment], options, p)
+
+
+@tolerant
+def main_of_all(experiments: Sequence[Experiment], argv: Sequence[str], prog: str) -> int:
+    """All experiments after each other, each into a folder of its own; the worst exit code."""
+    p = parser("Run every experiment, each into a folder of its own.", ("mlp",), prog)
+    return perform(experiments, p.parse_args(argv), p)
+
+
+def perform(
+    experiments: Sequence[Experiment], options: argparse.Namespace, p: argparse.ArgumentParser
+) -> int:
+    """Run them with these options, and say in a line why one did not come to its end."""
     if options.resume and options.out is None:
         p.error("--resume needs --out DIR, the folder to go on in")
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    out = options.out or Path("runs") / f"{experiment.name}-{stamp}"
-    settings = experiment.settings(options.scale, options.model, options.device)
+    name = experiments[0].name if len(experiments) == 1 else "all"
+    out = options.out or Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     try:
         tensor([0.0], device=options.device) + 1.0  # what it lacks (CuPy, a compiler) it says now
     except RuntimeError as error:
         print(f"{p.prog}: error: {error}", file=sys.stderr)
         return 2
+    codes = []
     try:
-        return run(experiment, settings, seeds, out, options.workers or cores(), options.resume)
+        for experiment in experiments:
+            where = out if len(experiments) == 1 else out / experiment.name
+            which = (options.model,) if len(experiment.models) > 1 else ()
+            settings = experiment.settings(options.scale, *which, device=options.device)
+            workers = options.workers or cores()
+            codes.append(run(experiment, settings, seeds, where, workers, options.resume))
+        return max(codes)
     except BrokenPipeError:
         raise
     except (RunFolderError, OSError) as error:
@@ -85,47 +96,64 @@ def run(
     workers: int,
     resume: bool = False,
 ) -> int:
-    """Train what is missing in `out`, then judge, write, draw and tell; 0 where all claims hold."""
+    """Train what is missing in `out`, then judge, write, draw and tell."""
     began = time.perf_counter()
     config = {"experiment": experiment.name, **dataclasses.asdict(settings), "seeds": list(seeds)}
-    records, picture = out / "results.json", out / f"{experiment.name}.png"
+    records, picture = out / RESULTS, out / f"{experiment.name}.png"
     with RunFolder(out, config, resume) as folder:
         if not folder.finished:
-            epochs = epochs_to_train(settings, seeds)
             workers = min(workers, len(plan(settings, seeds)))
-            (each,) = run_tasks(seconds_an_epoch, [(settings,)], 1)
-            seconds = epochs * each / min(workers, cores())
+            (seconds,) = run_tasks(seconds_to_train, [(settings, seeds)], 1)
             print(
-                f"{experiment.name} at scale {settings.scale}: {epochs} epochs, about "
-                f"{duration(seconds)} on {workers} worker{'s' * (workers > 1)}, into {out}",
+                f"{experiment.name} at scale {settings.scale}: {epochs_to_train(settings, seeds)} "
+                f"epochs, about {duration(seconds / min(workers, cores()))} on {workers} "
+                f"worker{'s' * (workers > 1)}, into {out}",
                 flush=True,
             )
         runs = train_arms(settings, seeds, out, workers, experiment.name)
-        measured = {seed: experiment.measure(arms, settings) for seed, arms in runs.items()}
-        verdicts = [claim.judge(measured) for claim in experiment.claims(settings)]
+        measured = {seed: experiment.measure(trained) for seed, trained in runs.items()}
+        judged = [claim.judge(measured) for claim in experiment.claims(settings)]
         if not folder.finished:  # its records and their provenance stay as they were made
-            write_json(records, results(config, runs, verdicts))
+            write_json(records, results(config, runs, judged))
             experiment.figure(runs, settings, picture)
             folder.finish({"seconds": time.perf_counter() - began})
         elif not picture.exists():
             experiment.figure(runs, settings, picture)
-    decisive = [verdict for verdict in verdicts if not verdict["finding"]]
-    findings = [verdict for verdict in verdicts if verdict["finding"]]
-    failed = [verdict["name"] for verdict in decisive if not verdict["passed"]]
-    names = f"{decisive[0]['name']} to {decisive[-1]['name']}"
     several = f", mean ± standard deviation; seeds {seeds[0]} to {seeds[-1]}"
     print(f"\nAccuracy{several if len(seeds) > 1 else f' of seed {seeds[0]}'}\n")
     print(experiment.summary(measured, settings))
+    tell = tell_decision if experiment.decides else tell_verdicts
+    last, code = tell(judged)
+    print(f"\npicture  {picture}\nrecords  {records}")
+    print(f"verdict  {last}")
+    print(f"took     {duration(time.perf_counter() - began)}")
+    return code
+
+
+def tell_decision(judged: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
+    """Print claims that must hold for every seed; what that comes to, and the exit code."""
+    decisive = [claim for claim in judged if not claim["finding"]]
+    findings = [claim for claim in judged if claim["finding"]]
+    failed = [claim["name"] for claim in decisive if not claim["passed"]]
+    names = f"{decisive[0]['name']} to {decisive[-1]['name']}"
     print(f"\nClaims; each must hold for every seed\n\n{describe(decisive)}")
     print(f"\nFindings; how far the paper's reading does not go here\n\n{describe(findings)}")
-    print(f"\npicture  {picture}\nrecords  {records}")
-    print("verdict  " + ("failed: " + ", ".join(failed) if failed else f"{names} hold"))
-    print(f"took     {duration(time.perf_counter() - began)}")
-    return 1 if failed else 0
+    return ("failed: " + ", ".join(failed) if failed else f"{names} hold"), 1 if failed else 0
+
+
+def tell_verdicts(judged: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
+    """Print claims that the mean over seeds decides; what that comes to, and the exit code."""
+    print(f"\nClaims; mean over seeds [95 % interval]\n\n{describe_verdicts(judged)}")
+    said = []
+    for verdict in ("holds", "fails", "undecided"):
+        names = [claim["name"] for claim in judged if claim["verdict"] == verdict]
+        verb = {"holds": "hold", "fails": "fail"}.get(verdict, verdict)
+        said += [f"{', '.join(names)} {verdict if len(names) == 1 else verb}"] if names else []
+    return "; ".join(said), 0
 
 
 def results(
-    config: Mapping[str, Any], runs: Mapping[int, Arms], verdicts: Sequence[Mapping[str, Any]]
+    config: Mapping[str, Any], runs: Mapping[int, Trained], judged: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """What results.json holds: configuration, environment, every epoch of every arm, the claims."""
     names = next(iter(runs.values()))  # the first seed has every arm
@@ -140,15 +168,18 @@ def results(
             }
             for name in names
         },
-        "claims": list(verdicts),
+        "claims": list(judged),
     }
 
 
-def parser(experiment: Experiment, prog: str | None) -> argparse.ArgumentParser:
+def parser(about: str, models: Sequence[str], prog: str | None) -> argparse.ArgumentParser:
     """The options of every experiment."""
-    p = argparse.ArgumentParser(prog=prog, description=experiment.about)
+    p = argparse.ArgumentParser(prog=prog, description=about)
     p.add_argument("--scale", choices=SCALES, default="demo", help="how large (default: demo)")
-    p.add_argument("--model", choices=MODELS, default="mlp", help="(default: mlp)")
+    if len(models) > 1:
+        p.add_argument("--model", choices=models, default=models[0], help=f"(default: {models[0]})")
+    else:
+        p.set_defaults(model=models[0])
     p.add_argument("--device", choices=DEVICES, default="cpu", help="(default: cpu)")
     p.add_argument("--seeds", type=_seeds, default=3, metavar="N", help="how many (default: 3)")
     p.add_argument("--first-seed", type=_seed, default=0, metavar="K", help="(default: 0)")

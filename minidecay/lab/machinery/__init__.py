@@ -1,0 +1,1 @@
+"""What experiments share: arms and how they are trained, claims and verdicts, the command."""

@@ -1,0 +1,41 @@
+"""Experiment: what the file of one gives, and the command runs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from minidecay.lab.machinery.arms import Settings, Trained
+from minidecay.lab.machinery.claims import Claim
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment, as its file gives it.
+
+    Attributes:
+        name: what the command calls it, its file's with hyphens.
+        about: a line for `minidecay list`.
+        paper: which part of the paper it is about, in a few words.
+        description: the file's docstring: what it should show, what the paper shows, what is open.
+        settings: of a scale and a device, and of a model where `models` has several.
+        claims: committed before any seed that counts has run.
+        measure: what claims and summary speak of, from one seed's training.
+        summary: a table of the seeds' measures.
+        figure: the picture, drawn into the path.
+        models: what `--model` may be; the first by default.
+        decides: must each claim hold for every seed, else the exit code is 1? By default a verdict
+            is over seeds, and the command has done its work whatever it is.
+    """
+
+    name: str
+    about: str
+    paper: str
+    description: str | None
+    settings: Callable[..., Settings]
+    claims: Callable[[Any], Sequence[Claim[Any]]]
+    measure: Callable[[Trained], Any]
+    summary: Callable[[Mapping[int, Any], Any], str]
+    figure: Callable[[Mapping[int, Trained], Any, Path], None]
+    models: tuple[str, ...] = ("mlp",)
+    decides: bool = False
