@@ -1,0 +1,195 @@
+"""What is shown: the table of all tiers, the coefficients, the picture."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+
+from minidecay import plots
+from minidecay.lab.control.design import REPEATS, WITHIN, ControlSettings
+from minidecay.lab.control.measures import Seed
+from minidecay.lab.machinery.arms import Trained
+from minidecay.lab.machinery.claims import interval
+from minidecay.tables import mean_and_spread, table
+
+COEFFICIENTS = {  # label -> of a seed's regressions: which, and its column
+    "within a data set: copies": ("within", "copies"),
+    "within a data set: patterns a class": ("within", "patterns"),
+    "between: share of the data": ("between", "share"),
+    "between: patterns a class": ("between", "patterns"),
+    "between: patterns in all": ("between", "in_all"),
+}
+SCOPE = """\
+Patterns are random templates that share nothing, networks MLPs with batch norm, trained by SGD with
+momentum and weight decay. Natural images, whose complex patterns are made of simpler ones, and
+other architectures are not covered."""
+
+
+def summary(seeds: Mapping[int, Seed], settings: ControlSettings) -> str:
+    """Each tier at the end of stage one and later; coefficients, thresholds, what it covers."""
+    every = list(seeds.values())
+    parts = [_tiers(every), _repeated(every), _coefficients(every), _thresholds(every, settings)]
+    return "\n\n".join([*parts, *_collapsed(seeds), SCOPE])
+
+
+def _tiers(seeds: Sequence[Seed]) -> str:
+    one, rows = seeds[0], []
+    for arm in one.stage_one:
+        if arm.endswith("_small") or arm.startswith(("zipf", "lr_")):
+            continue
+        own = one.own[arm]
+        moments = [[s.stage_one[arm] for s in seeds]]
+        if arm in WITHIN:
+            moments += [[s.later[arm] for s in seeds], [s.end[arm] for s in seeds]]
+            moments += [[s.stage_one[f"{arm}_small"] for s in seeds]]
+        for tier, share in enumerate(one.share(arm)):
+            of = f"{own.tiers[tier]}", f"{own.copies[tier]}", f"{1e4 * share:.1f}"
+            seen = [mean_and_spread([accuracy[tier] for accuracy in each]) for each in moments]
+            seen += [""] * (4 - len(seen))
+            rows.append(["" if tier else arm.replace("_", " "), *of, *seen])
+    header = "patterns", "copies", "share, 1e-4", "stage one", "one later", "end", "small rate"
+    return table(["data set", *header], rows)
+
+
+def _repeated(seeds: Sequence[Seed]) -> str:
+    seen = [
+        f"{mean_and_spread([s.noise[times] for s in seeds])} ({times} an epoch)"
+        for _, times in REPEATS
+    ]
+    return f"noise images memorized at the end of stage one: {', '.join(seen)}"
+
+
+def _coefficients(seeds: Sequence[Seed]) -> str:
+    rows = [
+        [label, f"{value:.2f}", f"[{low:.2f}, {high:.2f}]"]
+        for label, (value, low, high) in coefficients(seeds).items()
+    ]
+    return table(["log odds of having learned, by a doubling of", "mean", "95 %"], rows)
+
+
+def coefficients(seeds: Sequence[Seed]) -> dict[str, tuple[float, float, float]]:
+    """Each coefficient's mean over seeds and its interval."""
+    values = {
+        label: [getattr(s, which)[column] for s in seeds]
+        for label, (which, column) in COEFFICIENTS.items()
+    }
+    return {label: (fmean(each), *interval(each)) for label, each in values.items()}
+
+
+def _thresholds(seeds: Sequence[Seed], settings: ControlSettings) -> str:
+    rows = []
+    for place, (lr, wd) in enumerate(settings.rates):
+        halves = [1e4 * s.thresholds[place] for s in seeds]
+        horizon = settings.horizon(lr, wd)
+        again = [s.thresholds[place] * horizon for s in seeds]
+        rows.append([f"{lr:g}", f"{wd:g}", mean_and_spread(halves), mean_and_spread(again)])
+    header = "rate", "weight decay", "half learned at a share, 1e-4", "times in a horizon"
+    return table(header, rows, left=2)
+
+
+def _collapsed(seeds: Mapping[int, Seed]) -> list[str]:
+    """A paragraph of what collapsed to chance, if anything did."""
+    arms = [f"{arm} (seed {seed})" for seed, s in seeds.items() for arm in s.collapsed]
+    if not arms:
+        return []
+    return [
+        f"collapsed to chance in every tier, which says nothing of patterns or copies, and left "
+        f"out: {', '.join(arms)}"
+    ]
+
+
+def figure(runs: Mapping[int, Trained], settings: ControlSettings, path: Path) -> None:
+    """Accuracy over share of the data, patterns crossed with copies, and what moves thresholds."""
+    seeds = [Seed(trained) for trained in runs.values()]
+    plots.dose_panels(
+        {
+            "within data sets: frequency decides": _by_share(seeds),
+            "patterns crossed with copies": _two_by_two(seeds),
+            "frequent in other ways": _other_ways(seeds),
+            "the same images in other classes": _relabelled(seeds, settings),
+            "coefficients over all data sets": plots.Intervals(
+                coefficients(seeds), "log odds of having learned, by a doubling"
+            ),
+            "the threshold moves": _moving(seeds, settings),
+        },
+        path=path,
+    )
+
+
+SHARE, STAGE_ONE = "a pattern's share of the data", "test accuracy, end of stage one"
+
+
+def _by_share(seeds: Sequence[Seed]) -> plots.Lines:
+    """The tiers of WITHIN, by patterns a class."""
+    one = seeds[0]
+    tiers = [(arm, tier) for arm in WITHIN for tier in range(len(one.own[arm].tiers))]
+    lines = {}
+    for patterns in sorted({one.own[arm].tiers[tier] for arm, tier in tiers}):
+        mine = [(arm, tier) for arm, tier in tiers if one.own[arm].tiers[tier] == patterns]
+        at = [one.share(arm)[tier] for arm, tier in mine]
+        lines[f"{patterns} a class"] = at, [[s.stage_one[a][t] for a, t in mine] for s in seeds]
+    return plots.Lines(lines, SHARE, STAGE_ONE, chance=0.1, joined=False)
+
+
+def _two_by_two(seeds: Sequence[Seed]) -> plots.Lines:
+    own = seeds[0].own["two_by_two"]
+    lines = {
+        f"{own.tiers[place]} patterns a class": (
+            own.copies[place : place + 2],
+            [s.stage_one["two_by_two"][place : place + 2] for s in seeds],
+        )
+        for place in (0, 2)
+    }
+    return plots.Lines(lines, "copies of a pattern", STAGE_ONE, chance=0.1)
+
+
+def _other_ways(seeds: Sequence[Seed]) -> plots.Lines:
+    one, ranks = seeds[0], 2 ** np.arange(7) - 1
+    octaves = [slice(*each) for each in pairwise(ranks)]
+    zipf = one.share("zipf")
+    weights = np.array(one.own["weights"].pull) * one.share("weights")
+    n = one.own["repeated_noise"].n_train + sum(i * (t - 1) for i, t in REPEATS)
+    return plots.Lines(
+        {
+            "more copies": (
+                one.share("equal_patterns"), [s.stage_one["equal_patterns"] for s in seeds]
+            ),
+            "larger loss weights (weight x share)": (
+                weights / np.mean(one.own["weights"].pull), [s.stage_one["weights"] for s in seeds]
+            ),
+            "ranks under Zipf's law": (
+                [zipf[o].mean() for o in octaves],
+                [[s.stage_one["zipf"][o].mean() for o in octaves] for s in seeds],
+            ),
+            "noise images repeated (training set)": (
+                [times / n for _, times in REPEATS],
+                [[s.noise[times] for _, times in REPEATS] for s in seeds],
+            ),
+        },
+        SHARE, "accuracy, end of stage one", chance=0.1,
+    )  # fmt: skip
+
+
+def _relabelled(seeds: Sequence[Seed], settings: ControlSettings) -> plots.Lines:
+    arms = [f"classes_{c}" for c in settings.relabelled]
+    a_class = [seeds[0].patterns_in_all(arm) / seeds[0].own[arm].classes for arm in arms]
+    lines = {"the same 1,000 patterns": (a_class, [[s.learned(a)[0] for a in arms] for s in seeds])}
+    arms = [f"company_{k}" for k in settings.company]
+    a_class = [seeds[0].patterns_in_all(arm) / 10 for arm in arms]
+    for probe, copies in enumerate(seeds[0].own[arms[0]].copies[:3]):
+        label = f"{copies} copies, among other patterns"
+        lines[label] = a_class, [[s.learned(a)[probe] for a in arms] for s in seeds]
+    return plots.Lines(lines, "patterns a class in the whole data", "share learned beyond guessing")
+
+
+def _moving(seeds: Sequence[Seed], settings: ControlSettings) -> plots.Lines:
+    lines = {}
+    for place, (lr, wd) in enumerate(settings.rates):
+        label = f"rate {lr:g}, weight decay {wd:g}"
+        lines[label] = [lr * wd], [[s.thresholds[place]] for s in seeds]
+    return plots.Lines(
+        lines, "rate x weight decay", "share at which half is learned",
+        logarithmic="xy", joined=False, slope=1,
+    )  # fmt: skip

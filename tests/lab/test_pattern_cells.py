@@ -1,0 +1,54 @@
+"""Cells: each sets one thing apart from the others, and leaves those as they are."""
+
+import numpy as np
+import pytest
+
+from minidecay.data import PatternSet
+from minidecay.lab.control.cells import CellSettings, cell, repeat_noise
+
+
+def data(**changes):
+    return CellSettings(n_test=60, size=2, epochs=1, **changes).data(100)
+
+
+def relabelled(classes):
+    return data(**cell((2, 3), drawn=12), classes=classes)
+
+
+def test_patterns_put_into_other_classes_are_the_same_images_in_the_same_order():
+    few, many = relabelled(3), relabelled(6)
+    for part in ("train", "test"):
+        one, other = getattr(few, part), getattr(many, part)
+        np.testing.assert_array_equal(one.images, other.images)
+        np.testing.assert_array_equal(one.labels, other.labels % 3)
+        assert np.bincount(one.labels).tolist() == [len(one) // 3] * 3
+
+
+def test_a_tier_set_apart_has_classes_of_its_own_and_each_class_as_many_examples():
+    train = data(**cell((2, 3), (8, 3), (1, 18), drawn=5), apart=(1,)).train
+    assert set(train.labels[train.tier == 1]) == {5, 6, 7, 8, 9}
+    assert set(train.labels[train.tier != 1]) == {0, 1, 2, 3, 4}
+    assert np.bincount(train.labels).tolist() == [24] * 10
+
+
+def test_noise_is_repeated_image_by_image_under_its_label():
+    drawn = PatternSet(100, 10, tiers=(2,), size=2, noise_fraction=0.1, seed=100).train
+    train = repeat_noise(drawn, ((7, 1), (3, 4)))
+    assert len(train) == 90 + 7 + 12 and "noise" not in train.subsets
+    for times, images in ((1, 7), (4, 3)):
+        mine = train.subsets[f"noise_{times}"]
+        pairs = np.column_stack([train.images[mine].reshape(mine.sum(), -1), train.labels[mine]])
+        distinct, count = np.unique(pairs, axis=0, return_counts=True)
+        assert len(distinct) == images and (count == times).all()
+        assert (train.tier[mine] == -1).all()
+    with pytest.raises(ValueError, match="repeats name 8 images of 10; name all of them"):
+        repeat_noise(drawn, ((7, 1), (1, 4)))
+
+
+def test_weights_go_by_tier_and_average_one():
+    settings = CellSettings(n_test=60, size=2, **cell((2, 3), (2, 3)), pull=(1, 3))
+    given = settings.data(100)
+    weights = settings.weights(given)
+    assert weights.mean() == pytest.approx(1)
+    np.testing.assert_allclose(weights, np.where(given.train.tier == 1, 1.5, 0.5))
+    assert CellSettings().weights(given) is None
