@@ -26,7 +26,7 @@ class Lines:
         chance: what guessing gives, drawn as a dotted line.
         logarithmic: the axes that are, "x", "y" or both.
         joined: draw lines, or only points.
-        slope: draw a dotted line of this slope through the middle of all points, in logarithms.
+        slope: draw a dotted line of this slope through the middle of the means, in logarithms.
     """
 
     lines: Mapping[str, tuple[ArrayLike, ArrayLike]]
@@ -38,35 +38,48 @@ class Lines:
     slope: float | None = None
 
     def draw(self, axes: Any) -> None:
-        """Means over seeds; a band, or a bar where points are not joined, from least to most."""
+        """Means over seeds; a band, or a bar where points are not joined, from least to most.
+
+        What is NaN is left out.
+        """
+        middles = []
         for (label, (doses, values)), colour, marker in zip(
             self.lines.items(), COLOURS, MARKERS, strict=False
         ):
             at, seen = np.asarray(doses, float), np.asarray(values, float)
-            low, mean, high = seen.min(axis=0), seen.mean(axis=0), seen.max(axis=0)
+            some = np.isfinite(seen).any(axis=0)
+            at, seen = at[some], seen[:, some]
+            low, mean, high = (f(seen, axis=0) for f in (np.nanmin, np.nanmean, np.nanmax))
+            middles.append((at, mean))
             look = {"color": colour, "marker": marker, "markersize": 4, "label": label}
             if self.joined:
                 axes.plot(at, mean, linewidth=1.3, **look)
                 axes.fill_between(at, low, high, color=colour, alpha=0.2, linewidth=0)
             else:
                 axes.errorbar(at, mean, (mean - low, high - mean), fmt="", ls="", lw=1, **look)
-        for axis in self.logarithmic:
-            axes.set(**{f"{axis}scale": "log"})
+        x, y = (np.concatenate(each) for each in zip(*middles, strict=True))
         if self.chance is not None:
             axes.axhline(self.chance, color="0.5", linestyle=":", linewidth=1, label="chance")
-            axes.set_ylim(-0.02, 1.04)
-        if self.slope is not None:
-            points = [
-                (np.log(np.asarray(x, float)), np.log(np.asarray(y, float).mean(axis=0)))
-                for x, y in self.lines.values()
-            ]
-            across, up = (np.concatenate(each) for each in zip(*points, strict=True))
-            ends = np.array([across.min(), across.max()])
-            through = up.mean() + self.slope * (ends - across.mean())
-            name = "proportional" if self.slope == 1 else f"slope {self.slope:g}"
-            axes.plot(np.exp(ends), np.exp(through), color="0.4", ls=":", lw=1.2, label=name)
+            axes.set_ylim(-0.04, 1.04)
         axes.set(xlabel=self.x, ylabel=self.y)
+        if len(x):
+            self._scale(axes)
+        if self.slope is not None and len(x):
+            ends = np.array([x.min(), x.max()])
+            middle = np.exp(np.log(y).mean() - self.slope * np.log(x).mean())
+            name = "proportional" if self.slope == 1 else f"slope {self.slope:g}"
+            axes.plot(ends, middle * ends**self.slope, color="0.4", ls=":", lw=1.2, label=name)
         axes.legend(frameon=False, fontsize="x-small", handlelength=1.6)
+
+    def _scale(self, axes: Any) -> None:
+        from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+        for axis in self.logarithmic:
+            axes.set(**{f"{axis}scale": "log"})
+            ticked = getattr(axes, f"{axis}axis")
+            ticked.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            ticked.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            ticked.set_minor_formatter(NullFormatter())
 
 
 @dataclass(frozen=True)
@@ -92,7 +105,7 @@ class Intervals:
 
 def dose_panels(
     panels: Mapping[str, Lines | Intervals],
-    columns: int = 3,
+    columns: int = 4,
     path: str | os.PathLike[str] | None = None,
 ) -> "Figure":
     """Draw the panels, each under its title; saved to `path` when given, whole or not at all.
@@ -112,7 +125,7 @@ def dose_panels(
         raise ValueError("plots.dose_panels: nothing to draw; give a panel or more")
     columns = min(columns, len(panels))
     rows = ceil(len(panels) / columns)
-    figure = Figure(figsize=(3.9 * columns, 3.3 * rows), dpi=180, layout="constrained")
+    figure = Figure(figsize=(3.5 * columns, 3.3 * rows), dpi=180, layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes, letter, (title, panel) in zip(
         grid.flat, "abcdefghijkl", panels.items(), strict=False

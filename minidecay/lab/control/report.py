@@ -1,7 +1,8 @@
 """What is shown: the table of all tiers, the coefficients, the picture."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from math import isfinite
 from pathlib import Path
 from statistics import fmean
 
@@ -15,8 +16,8 @@ from minidecay.lab.machinery.claims import interval
 from minidecay.tables import mean_and_spread, table
 
 COEFFICIENTS = {  # label -> of a seed's regressions: which, and its column
-    "within a data set: copies": ("within", "copies"),
-    "within a data set: patterns a class": ("within", "patterns"),
+    "within sets: copies": ("within", "copies"),
+    "within sets: patterns a class": ("within", "patterns"),
     "between: share of the data": ("between", "share"),
     "between: patterns a class": ("between", "patterns"),
     "between: patterns in all": ("between", "in_all"),
@@ -46,18 +47,21 @@ def _tiers(seeds: Sequence[Seed]) -> str:
             moments += [[s.stage_one[f"{arm}_small"] for s in seeds]]
         for tier, share in enumerate(one.share(arm)):
             of = f"{own.tiers[tier]}", f"{own.copies[tier]}", f"{1e4 * share:.1f}"
-            seen = [mean_and_spread([accuracy[tier] for accuracy in each]) for each in moments]
+            seen = [_shown([accuracy[tier] for accuracy in each]) for each in moments]
             seen += [""] * (4 - len(seen))
             rows.append(["" if tier else arm.replace("_", " "), *of, *seen])
     header = "patterns", "copies", "share, 1e-4", "stage one", "one later", "end", "small rate"
     return table(["data set", *header], rows)
 
 
+def _shown(values: Iterable[float]) -> str:
+    """Mean and spread over the seeds that have a number."""
+    finite = [float(value) for value in values if isfinite(value)]
+    return mean_and_spread(finite) if finite else "no number"
+
+
 def _repeated(seeds: Sequence[Seed]) -> str:
-    seen = [
-        f"{mean_and_spread([s.noise[times] for s in seeds])} ({times} an epoch)"
-        for _, times in REPEATS
-    ]
+    seen = [f"{_shown([s.noise[times] for s in seeds])} ({times} an epoch)" for _, times in REPEATS]
     return f"noise images memorized at the end of stage one: {', '.join(seen)}"
 
 
@@ -84,7 +88,7 @@ def _thresholds(seeds: Sequence[Seed], settings: ControlSettings) -> str:
         halves = [1e4 * s.thresholds[place] for s in seeds]
         horizon = settings.horizon(lr, wd)
         again = [s.thresholds[place] * horizon for s in seeds]
-        rows.append([f"{lr:g}", f"{wd:g}", mean_and_spread(halves), mean_and_spread(again)])
+        rows.append([f"{lr:g}", f"{wd:g}", _shown(halves), _shown(again)])
     header = "rate", "weight decay", "half learned at a share, 1e-4", "times in a horizon"
     return table(header, rows, left=2)
 
@@ -105,20 +109,23 @@ def figure(runs: Mapping[int, Trained], settings: ControlSettings, path: Path) -
     seeds = [Seed(trained) for trained in runs.values()]
     plots.dose_panels(
         {
-            "within data sets: frequency decides": _by_share(seeds),
+            "tiers of five data sets": _by_share(seeds),
             "patterns crossed with copies": _two_by_two(seeds),
             "frequent in other ways": _other_ways(seeds),
+            "data that grow": _growing(seeds, settings),
             "the same images in other classes": _relabelled(seeds, settings),
-            "coefficients over all data sets": plots.Intervals(
+            "the same patterns among others": _among_others(seeds, settings),
+            "coefficients": plots.Intervals(
                 coefficients(seeds), "log odds of having learned, by a doubling"
             ),
-            "the threshold moves": _moving(seeds, settings),
+            "the threshold": _moving(seeds, settings),
         },
         path=path,
     )
 
 
-SHARE, STAGE_ONE = "a pattern's share of the data", "test accuracy, end of stage one"
+SHARE, STAGE_ONE = "times in 10,000 examples", "test accuracy, end of stage one"
+LEARNED = "share learned beyond guessing"
 
 
 def _by_share(seeds: Sequence[Seed]) -> plots.Lines:
@@ -128,7 +135,7 @@ def _by_share(seeds: Sequence[Seed]) -> plots.Lines:
     lines = {}
     for patterns in sorted({one.own[arm].tiers[tier] for arm, tier in tiers}):
         mine = [(arm, tier) for arm, tier in tiers if one.own[arm].tiers[tier] == patterns]
-        at = [one.share(arm)[tier] for arm, tier in mine]
+        at = [1e4 * one.share(arm)[tier] for arm, tier in mine]
         lines[f"{patterns} a class"] = at, [[s.stage_one[a][t] for a, t in mine] for s in seeds]
     return plots.Lines(lines, SHARE, STAGE_ONE, chance=0.1, joined=False)
 
@@ -148,13 +155,13 @@ def _two_by_two(seeds: Sequence[Seed]) -> plots.Lines:
 def _other_ways(seeds: Sequence[Seed]) -> plots.Lines:
     one, ranks = seeds[0], 2 ** np.arange(7) - 1
     octaves = [slice(*each) for each in pairwise(ranks)]
-    zipf = one.share("zipf")
-    weights = np.array(one.own["weights"].pull) * one.share("weights")
+    zipf = 1e4 * one.share("zipf")
+    weights = np.array(one.own["weights"].pull) * 1e4 * one.share("weights")
     n = one.own["repeated_noise"].n_train + sum(i * (t - 1) for i, t in REPEATS)
     return plots.Lines(
         {
             "more copies": (
-                one.share("equal_patterns"), [s.stage_one["equal_patterns"] for s in seeds]
+                1e4 * one.share("equal_patterns"), [s.stage_one["equal_patterns"] for s in seeds]
             ),
             "larger loss weights (weight x share)": (
                 weights / np.mean(one.own["weights"].pull), [s.stage_one["weights"] for s in seeds]
@@ -164,7 +171,7 @@ def _other_ways(seeds: Sequence[Seed]) -> plots.Lines:
                 [[s.stage_one["zipf"][o].mean() for o in octaves] for s in seeds],
             ),
             "noise images repeated (training set)": (
-                [times / n for _, times in REPEATS],
+                [1e4 * times / n for _, times in REPEATS],
                 [[s.noise[times] for _, times in REPEATS] for s in seeds],
             ),
         },
@@ -172,24 +179,38 @@ def _other_ways(seeds: Sequence[Seed]) -> plots.Lines:
     )  # fmt: skip
 
 
+def _growing(seeds: Sequence[Seed], settings: ControlSettings) -> plots.Lines:
+    sizes = [seeds[0].own[f"growth_{n}"].n_train for n in settings.growth]
+    lines = {
+        label: (sizes, [s.growth[:, tier] for s in seeds])
+        for tier, label in enumerate(("9 copies", "9 in 10,000", "all others"))
+    }
+    return plots.Lines(lines, "training examples", STAGE_ONE, chance=0.1)
+
+
 def _relabelled(seeds: Sequence[Seed], settings: ControlSettings) -> plots.Lines:
-    arms = [f"classes_{c}" for c in settings.relabelled]
-    a_class = [seeds[0].patterns_in_all(arm) / seeds[0].own[arm].classes for arm in arms]
-    lines = {"the same 1,000 patterns": (a_class, [[s.learned(a)[0] for a in arms] for s in seeds])}
-    arms = [f"company_{k}" for k in settings.company]
-    a_class = [seeds[0].patterns_in_all(arm) / 10 for arm in arms]
-    for probe, copies in enumerate(seeds[0].own[arms[0]].copies[:3]):
-        label = f"{copies} copies, among other patterns"
-        lines[label] = a_class, [[s.learned(a)[probe] for a in arms] for s in seeds]
-    return plots.Lines(lines, "patterns a class in the whole data", "share learned beyond guessing")
+    classes, one = settings.relabelled, seeds[0]
+    a_class = [one.patterns_in_all(f"classes_{c}") / c for c in classes]
+    label = f"{classes[-1]} to {classes[0]} classes of 1,000 patterns"
+    lines = {label: (a_class, [[s.of_classes[c] for c in classes] for s in seeds])}
+    return plots.Lines(lines, "patterns a class", LEARNED, chance=0)
+
+
+def _among_others(seeds: Sequence[Seed], settings: ControlSettings) -> plots.Lines:
+    arms = [f"company_{patterns}" for patterns in settings.company]
+    in_all = [seeds[0].patterns_in_all(arm) for arm in arms]
+    lines = {
+        f"{copies} copies": (in_all, [[s.learned(arm)[probe] for arm in arms] for s in seeds])
+        for probe, copies in enumerate(seeds[0].own[arms[0]].copies[:3])
+    }
+    return plots.Lines(lines, "patterns in all", LEARNED, chance=0)
 
 
 def _moving(seeds: Sequence[Seed], settings: ControlSettings) -> plots.Lines:
     lines = {}
     for place, (lr, wd) in enumerate(settings.rates):
-        label = f"rate {lr:g}, weight decay {wd:g}"
-        lines[label] = [lr * wd], [[s.thresholds[place]] for s in seeds]
+        lines[f"{lr:g} x {wd:g}"] = [1e3 * lr * wd], [[1e4 * s.thresholds[place]] for s in seeds]
     return plots.Lines(
-        lines, "rate x weight decay", "share at which half is learned",
+        lines, "rate x weight decay, 1e-3", "times in 10,000 where half is learned",
         logarithmic="xy", joined=False, slope=1,
     )  # fmt: skip

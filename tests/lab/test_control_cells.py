@@ -1,10 +1,14 @@
 """Cells: each sets one thing apart from the others, and leaves those as they are."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
 from minidecay.data import PatternSet
 from minidecay.lab.control.cells import CellSettings, cell, repeat_noise
+from minidecay.lab.machinery.arms import Arm, train_seed
+from minidecay.optim import Constant
 
 
 def data(**changes):
@@ -52,3 +56,23 @@ def test_weights_go_by_tier_and_average_one():
     assert weights.mean() == pytest.approx(1)
     np.testing.assert_allclose(weights, np.where(given.train.tier == 1, 1.5, 0.5))
     assert CellSettings().weights(given) is None
+
+
+@dataclass(frozen=True)
+class Weighted(CellSettings):
+    """One data set, its tiers pulled alike, and not alike."""
+
+    def arms(self):
+        tiers = cell((2, 3), (2, 3))
+        pulls = {"none": (), "alike": (2, 2), "unlike": (1, 3)}
+        return {name: Arm(Constant(0.1), changes=tiers | {"pull": p}) for name, p in pulls.items()}
+
+
+def test_an_arms_weights_are_those_it_trains_with(tmp_path):
+    settings = Weighted(n_test=40, size=2, width=4, batch_size=20, epochs=1)
+    losses = {
+        name: train_seed(settings, 100, [name], tmp_path)[name][0]["loss"]
+        for name in settings.arms()
+    }
+    assert losses["alike"] == pytest.approx(losses["none"], rel=1e-5)
+    assert losses["unlike"] != pytest.approx(losses["none"], rel=1e-3)
