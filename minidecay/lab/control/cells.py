@@ -80,7 +80,7 @@ class CellSettings(Staged):
         if not self.pull:
             return None
         assert isinstance(data.train, PatternSplit)
-        weights: NDArray[Any] = np.array(self.pull)[data.train.tier]
+        weights: NDArray[Any] = np.array(self.pull, np.float64)[data.train.tier]
         weights /= weights.mean()
         return weights
 
