@@ -67,6 +67,8 @@ def claims(settings: ControlSettings) -> list[Claim[Seed]]:
                 (s.gap("two_by_two", 1, 0), s.gap("two_by_two", 3, 2))), ">=", 0.15),
             Bound("5 a class less 25", lambda s: fmean(
                 (s.gap("two_by_two", 0, 2), s.gap("two_by_two", 1, 3))), "<=", 0.05),
+            Bound("and the other way", lambda s: fmean(
+                (s.gap("two_by_two", 2, 0), s.gap("two_by_two", 3, 1))), "<=", 0.05),
         ]),
         Claim("F3", "30 patterns a class, seen often, are learned before 10 seen rarely", [
             Bound("60 copies of 30 less 9 of 10", lambda s: s.gap("reversal", 1, 0), ">=", 0.20),
@@ -115,7 +117,10 @@ def claims(settings: ControlSettings) -> list[Claim[Seed]]:
         Claim("B1", "but not with a pattern's own share alone: among more patterns less is learned",
               [Bound("a doubling of patterns in all over one of the share",
                      lambda s: s.between["in_all"] / s.between["share"], "<=", -0.15)]),
-        Claim("B2", "what the large rate left, one epoch of decay learns: no tier was beyond it", [
+        Claim("B2", "beside classes of few patterns those of many are favoured, if anything", [
+            Bound("200 a class less 20", lambda s: s.gap("unlike_classes", 1, 0), ">=", 0.05),
+        ]),
+        Claim("B3", "what the large rate left, one epoch of decay learns: no tier was beyond it", [
             Bound("9 copies of 10: rise", lambda s: s.later["three_tiers"][1]
                   - s.stage_one["three_tiers"][1], ">=", 0.15),
             Bound("9 copies of 100: rise", lambda s: s.later["three_tiers"][2]
@@ -123,7 +128,7 @@ def claims(settings: ControlSettings) -> list[Claim[Seed]]:
             Bound("least of all tiers at the end",
                   lambda s: min(each.min() for each in s.end.values()), ">=", 0.85),
         ]),
-        Claim("B3", "a small rate learns every tier of these data sets in the same epochs", [
+        Claim("B4", "a small rate learns every tier of these data sets in the same epochs", [
             Bound("the least", lambda s: min(s.small), ">=", 0.90),
         ]),
         Claim("T1", "the threshold of frequency rises with the rate and with weight decay", [

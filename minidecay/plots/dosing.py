@@ -27,6 +27,11 @@ class Lines:
         logarithmic: the axes that are, "x", "y" or both.
         joined: draw lines, or only points.
         slope: draw a dotted line of this slope through the middle of the means, in logarithms.
+
+    >>> seen = [[0.2, 0.5, 0.9], [0.3, 0.5, 0.8]]  # of two seeds
+    >>> panel = Lines({"10 patterns": ([5, 15, 45], seen)}, "copies", "accuracy", chance=0.1)
+    >>> panel.logarithmic, panel.joined
+    ('x', True)
     """
 
     lines: Mapping[str, tuple[ArrayLike, ArrayLike]]
@@ -88,6 +93,9 @@ class Intervals:
 
     Attributes:
         rows: label -> value, low end, high end, from above.
+
+    >>> Intervals({"copies": (0.9, 0.8, 1.0)}, "log odds a doubling").x
+    'log odds a doubling'
     """
 
     rows: Mapping[str, tuple[float, float, float]]

@@ -147,6 +147,7 @@ def test_each_claim_looks_at_its_own_numbers():
     zipf = [number("zipf", rank) for rank in range(64)]
     equal, share = (number("growth_1000", tier) - number("growth_4000", tier) for tier in (0, 1))
     cross = [gap("two_by_two", *pair) for pair in ((1, 0), (3, 2), (0, 2), (1, 3))]
+    part = (cross[2] + cross[3]) / 2
     weights, copies = gap("weights", 2, 0), gap("equal_patterns", 2, 0)
     end = min(number(arm, t) + 0.05 for arm in design.WITHIN for t in range(len(OWN[arm].tiers)))
     expected = {
@@ -154,15 +155,16 @@ def test_each_claim_looks_at_its_own_numbers():
         "P2": of_50 - of_2,
         "P3": gap("unlike_classes", 0, 1),
         "F1": [gap("three_tiers", 0, 1), copies, gap("wide", 0, 1)],
-        "F2": [(cross[0] + cross[1]) / 2, (cross[2] + cross[3]) / 2],
+        "F2": [(cross[0] + cross[1]) / 2, part, -part],
         "F3": gap("reversal", 1, 0),
         "F4": [of_50 - of_2, of_2 - of_50],
         "F5": [0.1, 0.3, 0.95],
         "F6": [weights, weights / copies],
         "F7": np.mean(zipf[:4]) - np.mean(zipf[32:]),
         "F8": [equal, share, -share],
-        "B2": [0.05, 0.05, end],
-        "B3": small,
+        "B2": -gap("unlike_classes", 0, 1),
+        "B3": [0.05, 0.05, end],
+        "B4": small,
     }
     for name, value in expected.items():
         assert values[name] == pytest.approx(value), name
@@ -181,7 +183,7 @@ def test_cells_that_collapsed_to_chance_say_nothing_and_are_named():
     seed = made(collapsed)
     assert seed.collapsed == ["two_by_two", "lr_0.6_wd_0.003"]
     verdicts = judged(seed)
-    assert verdicts["F2"]["value"] == [None, None] and verdicts["F2"]["verdict"] == "undecided"
+    assert verdicts["F2"]["value"] == [None] * 3 and verdicts["F2"]["verdict"] == "undecided"
     assert verdicts["F9"]["value"][0] is None and verdicts["T1"]["value"] == [None, None]
     assert verdicts["F3"]["value"] is not None
     text = control.summary({100: seed}, DEMO)

@@ -82,7 +82,9 @@ class Seed(Cells):
         self.thresholds = np.array([self._threshold(lr, wd) for lr, wd in settings.rates])
         rates = np.log2(settings.rates)
         design = np.column_stack([np.ones(len(rates)), rates])
-        self.moves = np.linalg.lstsq(design, np.log2(self.thresholds), rcond=None)[0][1:]
+        self.moves = np.full(2, np.nan)  # of the threshold, in doublings, with either rate
+        if np.isfinite(self.thresholds).all():
+            self.moves = np.linalg.lstsq(design, np.log2(self.thresholds), rcond=None)[0][1:]
 
     def gap(self, arm: str, better: int, worse: int) -> float:
         """Stage-one accuracy of one tier less another's."""
