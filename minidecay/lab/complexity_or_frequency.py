@@ -24,6 +24,10 @@ of simple ones, as in natural images, frequency and complexity may part otherwis
 MLPs with batch norm, weight decay and momentum. At a fixed number of examples no regression on
 patterns, copies and share together has one answer; those here are on copies and patterns within
 data sets, and between them on a pattern's share of the data, patterns a class and patterns in all.
+In pilot runs frequency was not the whole of it: with more patterns in all, each must come oftener
+(B1), and the threshold rose more with the rate than with weight decay, so that their product alone
+does not set it (T2). Why is not shown here. A class of many patterns beside ones of few was learned
+better (B2), at least in part because what is not known is guessed to be of it.
 """
 
 import sys
@@ -38,8 +42,11 @@ from minidecay.lab.machinery.experiment import Experiment
 
 
 def claims(settings: ControlSettings) -> list[Claim[Seed]]:
-    """P: what complexity would do; F: what frequency would; B: what else; T: the threshold."""
-    few, many = settings.relabelled[0], settings.relabelled[-1]
+    """P: what complexity would do; F: what frequency would; B: what else; T: the threshold.
+
+    Near the middle a doubling of copies adds about 0.2 to the share learned. A doubling of patterns
+    counts from a tenth of that on, or from 0.15 of a doubling's log odds.
+    """
     return [
         Claim("P1", "in one data set, of equal copies, the fewer patterns are learned better", [
             Bound("10 a class less 100, 9 copies", lambda s: s.gap("three_tiers", 1, 2),
@@ -48,8 +55,8 @@ def claims(settings: ControlSettings) -> list[Claim[Seed]]:
                   ">=", 0.10),
         ]),
         Claim("P2", "the same images are learned better in more classes, of fewer patterns each", [
-            Bound(f"learned in {many} classes less in {few}",
-                  lambda s: s.of_classes[many] - s.of_classes[few], ">=", 0.10),
+            Bound("share learned, by a doubling of patterns a class", lambda s: s.by_classes,
+                  "<=", -0.02),
         ]),
         Claim("P3", "classes of 20 patterns are learned better than ones of 200, of equal copies", [
             Bound("20 a class less 200", lambda s: s.gap("unlike_classes", 0, 1), ">=", 0.10),
@@ -74,10 +81,9 @@ def claims(settings: ControlSettings) -> list[Claim[Seed]]:
             Bound("60 copies of 30 less 9 of 10", lambda s: s.gap("reversal", 1, 0), ">=", 0.20),
         ]),
         Claim("F4", "the same images are learned alike whatever the classes", [
-            Bound(f"learned in {many} classes less in {few}",
-                  lambda s: s.of_classes[many] - s.of_classes[few], "<=", 0.05),
-            Bound("and the other way", lambda s: s.of_classes[few] - s.of_classes[many],
-                  "<=", 0.05),
+            Bound("share learned, by a doubling of patterns a class", lambda s: s.by_classes,
+                  ">=", -0.02),
+            Bound("and from above", lambda s: s.by_classes, "<=", 0.02),
         ]),
         Claim("F5", "noise is memorized at the large rate where it is repeated", [
             Bound("seen once an epoch", lambda s: s.noise[1], "<=", 0.20),
@@ -138,6 +144,19 @@ def claims(settings: ControlSettings) -> list[Claim[Seed]]:
         Claim("T2", "it goes with their product: as much with one as with the other", [
             Bound("the rate's less weight decay's", lambda s: s.moves[0] - s.moves[1], "<=", 0.25),
             Bound("and the other way", lambda s: s.moves[1] - s.moves[0], "<=", 0.25),
+        ]),
+        Claim("V", "so the large rate leaves here what comes too seldom, not what has many patterns a "
+              "class has; what is too seldom goes with both rates and with all else there is", [
+            Bound("60 copies of 30 a class less 9 of 10", lambda s: s.gap("reversal", 1, 0),
+                  ">=", 0.20),
+            Bound("size of a doubling of patterns over one of copies, within",
+                  lambda s: abs(s.within["patterns"] / s.within["copies"]), "<=", 0.15),
+            Bound("size of a doubling of patterns a class over one of the share, between",
+                  lambda s: abs(s.between["patterns"] / s.between["share"]), "<=", 0.15),
+            Bound("of patterns in all over one of the share",
+                  lambda s: s.between["in_all"] / s.between["share"], "<=", -0.15),
+            Bound("what a doubling of the rate moves, and one of weight decay, the lesser",
+                  lambda s: float(min(s.moves)), ">=", 0.5),
         ]),
     ]  # fmt: skip
 

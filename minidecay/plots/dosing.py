@@ -1,13 +1,13 @@
 """What a dose does, in several panels: lines over a dose, and coefficients with their intervals."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from minidecay.plots.curves import COLOURS, save
 
@@ -26,6 +26,7 @@ class Lines:
         chance: what guessing gives, drawn as a dotted line.
         logarithmic: the axes that are, "x", "y" or both.
         joined: draw lines, or only points.
+        threads: doses and means of points that belong together, joined by thin grey lines.
         slope: draw a dotted line of this slope through the middle of the means, in logarithms.
 
     >>> seen = [[0.2, 0.5, 0.9], [0.3, 0.5, 0.8]]  # of two seeds
@@ -40,6 +41,7 @@ class Lines:
     chance: float | None = None
     logarithmic: str = "x"
     joined: bool = True
+    threads: Sequence[tuple[ArrayLike, ArrayLike]] = ()
     slope: float | None = None
 
     def draw(self, axes: Any) -> None:
@@ -62,27 +64,34 @@ class Lines:
                 axes.fill_between(at, low, high, color=colour, alpha=0.2, linewidth=0)
             else:
                 axes.errorbar(at, mean, (mean - low, high - mean), fmt="", ls="", lw=1, **look)
+        for thread in self.threads:
+            axes.plot(*thread, color="0.75", linewidth=0.9, zorder=0)
         x, y = (np.concatenate(each) for each in zip(*middles, strict=True))
         if self.chance is not None:
             axes.axhline(self.chance, color="0.5", linestyle=":", linewidth=1, label="chance")
             axes.set_ylim(-0.04, 1.04)
         axes.set(xlabel=self.x, ylabel=self.y)
         if len(x):
-            self._scale(axes)
+            self._scale(axes, np.unique(x))
         if self.slope is not None and len(x):
             ends = np.array([x.min(), x.max()])
             middle = np.exp(np.log(y).mean() - self.slope * np.log(x).mean())
             name = "proportional" if self.slope == 1 else f"slope {self.slope:g}"
             axes.plot(ends, middle * ends**self.slope, color="0.4", ls=":", lw=1.2, label=name)
-        axes.legend(frameon=False, fontsize="x-small", handlelength=1.6)
+        axes.legend(fontsize="x-small", handlelength=1.6, framealpha=0.8, edgecolor="none")
 
-    def _scale(self, axes: Any) -> None:
-        from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    def _scale(self, axes: Any, doses: NDArray[np.float64]) -> None:
+        """Logarithmic axes, ticked at the doses where these are few, else at 1, 2, 5, 10."""
+        from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 
+        few = len(doses) <= 5 and (doses[1:] > 1.5 * doses[:-1]).all()
         for axis in self.logarithmic:
             axes.set(**{f"{axis}scale": "log"})
             ticked = getattr(axes, f"{axis}axis")
-            ticked.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            at_doses = axis == "x" and few
+            ticked.set_major_locator(
+                FixedLocator(doses.tolist()) if at_doses else LogLocator(subs=(1, 2, 5))
+            )
             ticked.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             ticked.set_minor_formatter(NullFormatter())
 

@@ -140,7 +140,8 @@ def test_each_claim_looks_at_its_own_numbers():
     def gap(arm, better, worse):
         return number(arm, better) - number(arm, worse)
 
-    of_2, of_50 = ((number(f"classes_{c}", 0) - 1 / c) / (1 - 1 / c) for c in (2, 50))
+    learned_in = [(number(f"classes_{c}", 0) - 1 / c) / (1 - 1 / c) for c in DEMO.relabelled]
+    slope = np.polyfit(np.log2(1000 / np.array(DEMO.relabelled)), learned_in, 1)[0]
     small = min(
         number(f"{arm}_small", t) for arm in design.WITHIN for t in range(len(OWN[arm].tiers))
     )
@@ -152,12 +153,12 @@ def test_each_claim_looks_at_its_own_numbers():
     end = min(number(arm, t) + 0.05 for arm in design.WITHIN for t in range(len(OWN[arm].tiers)))
     expected = {
         "P1": [gap("three_tiers", 1, 2), gap("equal_copies", 0, 3)],
-        "P2": of_50 - of_2,
+        "P2": slope,
         "P3": gap("unlike_classes", 0, 1),
         "F1": [gap("three_tiers", 0, 1), copies, gap("wide", 0, 1)],
         "F2": [(cross[0] + cross[1]) / 2, part, -part],
         "F3": gap("reversal", 1, 0),
-        "F4": [of_50 - of_2, of_2 - of_50],
+        "F4": [slope, slope],
         "F5": [0.1, 0.3, 0.95],
         "F6": [weights, weights / copies],
         "F7": np.mean(zipf[:4]) - np.mean(zipf[32:]),
@@ -171,7 +172,13 @@ def test_each_claim_looks_at_its_own_numbers():
     within, between = seed.within, seed.between
     part = within["patterns"] / within["copies"]
     assert values["F9"] == pytest.approx([within["copies"], part, part])
+    whole = values["V"]
+    assert whole[:2] == pytest.approx([gap("reversal", 1, 0), abs(part)])
+    assert whole[3:] == pytest.approx([values["B1"], min(seed.moves)])
     part = between["patterns"] / between["share"]
+    assert whole[2] == pytest.approx(abs(part))
+    assert values["T1"] == pytest.approx(list(seed.moves))
+    assert values["T2"] == pytest.approx([seed.moves[0] - seed.moves[1], np.diff(seed.moves)[0]])
     assert values["F10"] == pytest.approx([between["share"], part, part])
     assert values["B1"] == pytest.approx(between["in_all"] / between["share"])
 

@@ -23,6 +23,18 @@ def test_a_line_is_the_mean_over_seeds_with_a_band_from_least_to_most():
     assert [t.get_text() for t in axes.get_legend().get_texts()] == ["ten", "chance"]
 
 
+def test_few_doses_are_ticked_themselves_and_many_at_round_numbers():
+    axes = drawn(Lines({"ten": ([5, 15, 45], SEEN)}, "copies", "accuracy"))
+    assert axes.get_xticks().tolist() == [5, 15, 45]
+    close = drawn(Lines({"ten": ([5, 6, 45], SEEN)}, "copies", "accuracy"))
+    assert {5, 10, 20, 50} <= set(close.get_xticks().tolist())
+
+
+def test_threads_join_points_that_belong_together():
+    axes = drawn(Lines({"ten": ([5, 15, 45], SEEN)}, "x", "y", threads=[([5, 45], [0.3, 0.8])]))
+    np.testing.assert_allclose(axes.lines[-1].get_xydata(), [[5, 0.3], [45, 0.8]])
+
+
 def test_what_is_no_number_is_left_out():
     values = [[np.nan, 0.5, np.nan], [np.nan, 0.5, 0.7]]
     axes = drawn(Lines({"ten": ([5, 15, 45], values)}, "copies", "accuracy"))

@@ -77,6 +77,8 @@ class Seed(Cells):
         self.small = [self.stage_one[f"{name}_small"].min() for name in WITHIN]
         self.noise = {times: self.train("repeated_noise", f"noise_{times}") for _, times in REPEATS}
         self.of_classes = {c: self.learned(f"classes_{c}")[0] for c in settings.relabelled}
+        a_class = np.log2([self.patterns_in_all(f"classes_{c}") / c for c in settings.relabelled])
+        self.by_classes = np.polyfit(a_class, list(self.of_classes.values()), 1)[0]
         self.growth = np.array([self.stage_one[f"growth_{n}"] for n in settings.growth])
         self.within, self.between = self._within(), self._between()
         self.thresholds = np.array([self._threshold(lr, wd) for lr, wd in settings.rates])

@@ -116,7 +116,8 @@ def figure(runs: Mapping[int, Trained], settings: ControlSettings, path: Path) -
             "the same images in other classes": _relabelled(seeds, settings),
             "the same patterns among others": _among_others(seeds, settings),
             "coefficients": plots.Intervals(
-                coefficients(seeds), "log odds of having learned, by a doubling"
+                {label.replace(": ", ":\n"): row for label, row in coefficients(seeds).items()},
+                "log odds of having learned, by a doubling",
             ),
             "the threshold": _moving(seeds, settings),
         },
@@ -129,7 +130,7 @@ LEARNED = "share learned beyond guessing"
 
 
 def _by_share(seeds: Sequence[Seed]) -> plots.Lines:
-    """The tiers of WITHIN, by patterns a class."""
+    """The tiers of WITHIN, by patterns a class; those of a data set hang on a thread."""
     one = seeds[0]
     tiers = [(arm, tier) for arm in WITHIN for tier in range(len(one.own[arm].tiers))]
     lines = {}
@@ -137,7 +138,12 @@ def _by_share(seeds: Sequence[Seed]) -> plots.Lines:
         mine = [(arm, tier) for arm, tier in tiers if one.own[arm].tiers[tier] == patterns]
         at = [1e4 * one.share(arm)[tier] for arm, tier in mine]
         lines[f"{patterns} a class"] = at, [[s.stage_one[a][t] for a, t in mine] for s in seeds]
-    return plots.Lines(lines, SHARE, STAGE_ONE, chance=0.1, joined=False)
+    threads = []
+    for arm in WITHIN:
+        mean = np.mean([s.stage_one[arm] for s in seeds], axis=0)
+        order = np.argsort(one.share(arm))
+        threads.append((1e4 * one.share(arm)[order], mean[order]))
+    return plots.Lines(lines, SHARE, STAGE_ONE, chance=0.1, joined=False, threads=threads)
 
 
 def _two_by_two(seeds: Sequence[Seed]) -> plots.Lines:
@@ -160,17 +166,17 @@ def _other_ways(seeds: Sequence[Seed]) -> plots.Lines:
     n = one.own["repeated_noise"].n_train + sum(i * (t - 1) for i, t in REPEATS)
     return plots.Lines(
         {
-            "more copies": (
+            "copies": (
                 1e4 * one.share("equal_patterns"), [s.stage_one["equal_patterns"] for s in seeds]
             ),
-            "larger loss weights (weight x share)": (
+            "loss weight x copies": (
                 weights / np.mean(one.own["weights"].pull), [s.stage_one["weights"] for s in seeds]
             ),
             "ranks under Zipf's law": (
                 [zipf[o].mean() for o in octaves],
                 [[s.stage_one["zipf"][o].mean() for o in octaves] for s in seeds],
             ),
-            "noise images repeated (training set)": (
+            "noise images (training set)": (
                 [1e4 * times / n for _, times in REPEATS],
                 [[s.noise[times] for _, times in REPEATS] for s in seeds],
             ),
@@ -183,7 +189,7 @@ def _growing(seeds: Sequence[Seed], settings: ControlSettings) -> plots.Lines:
     sizes = [seeds[0].own[f"growth_{n}"].n_train for n in settings.growth]
     lines = {
         label: (sizes, [s.growth[:, tier] for s in seeds])
-        for tier, label in enumerate(("9 copies", "9 in 10,000", "all others"))
+        for tier, label in enumerate(("9 copies", "9 in 10,000", "the rest"))
     }
     return plots.Lines(lines, "training examples", STAGE_ONE, chance=0.1)
 
