@@ -123,9 +123,10 @@ class Intervals:
 def dose_panels(
     panels: Mapping[str, Lines | Intervals],
     columns: int = 4,
+    note: str = "",
     path: str | os.PathLike[str] | None = None,
 ) -> "Figure":
-    """Draw the panels, each under its title; saved to `path` when given, whole or not at all.
+    """Draw the panels, each under its title, over a note; saved to `path` when given, whole or not at all.
 
     ValueError where there is no panel.
 
@@ -154,6 +155,8 @@ def dose_panels(
         axes.spines[["top", "right"]].set_visible(False)
     for axes in list(grid.flat)[len(panels) :]:
         axes.set_axis_off()
+    if note:
+        figure.supxlabel(note, fontsize="small", color="0.35")
     if path is not None:
         save(figure, path)
     return figure

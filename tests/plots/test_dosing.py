@@ -61,7 +61,9 @@ def test_an_interval_goes_from_its_low_end_to_its_high_end():
 
 def test_panels_fill_a_grid_and_the_picture_is_a_file(tmp_path):
     panel = Lines({"ten": ([5, 15, 45], SEEN)}, "copies", "accuracy")
-    dose_panels({"one": panel, "two": panel, "three": panel}, 2, tmp_path / "p.png")
+    panels = {"one": panel, "two": panel, "three": panel}
+    figure = dose_panels(panels, 2, note="of two seeds", path=tmp_path / "p.png")
+    assert figure.get_supxlabel() == "of two seeds"
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(ValueError, match="nothing to draw; give a panel or more"):
         dose_panels({})

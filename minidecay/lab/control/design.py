@@ -81,6 +81,7 @@ def settings(scale: str, device: str = "cpu") -> ControlSettings:
             "averaged": 2,
             "relabelled": (2, 50),
             "company": (1, 500),
+            "growth": (1000, 4000),
             "rates": ((0.3, 3e-3), (0.15, 3e-3), (0.3, 1.5e-3)),
         },
         "demo": {"width": 64},

@@ -121,6 +121,7 @@ def figure(runs: Mapping[int, Trained], settings: ControlSettings, path: Path) -
             ),
             "the threshold": _moving(seeds, settings),
         },
+        note=f"mean and range of {len(seeds)} seeds; coefficients with 95 % intervals",
         path=path,
     )
 
