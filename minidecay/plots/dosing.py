@@ -126,7 +126,9 @@ def dose_panels(
     note: str = "",
     path: str | os.PathLike[str] | None = None,
 ) -> "Figure":
-    """Draw the panels, each under its title, over a note; saved to `path` when given, whole or not at all.
+    """Draw the panels, each under its title, and a note below them.
+
+    The figure is saved to `path` when given, whole or not at all.
 
     ValueError where there is no panel.
 
