@@ -25,11 +25,9 @@ def find(folder: Path) -> dict[str, Results]:
     Raises:
         NoResults: there is none, or what is there is not of an experiment.
     """
-    paths = (
-        [folder / RESULTS] if (folder / RESULTS).exists() else sorted(folder.glob(f"*/{RESULTS}"))
-    )
-    paths = paths or sorted(folder.glob("*.json"))
-    found = {}
+    one, many = [folder / RESULTS], sorted(folder.glob(f"*/{RESULTS}"))
+    paths = (one if one[0].exists() else many) or sorted(folder.glob("*.json"))
+    found: dict[str, Results] = {}
     for path in paths:
         whole = read_json(path)
         if not isinstance(whole, dict) or not {"config", "environment", "claims"} <= whole.keys():
