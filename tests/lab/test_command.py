@@ -253,6 +253,14 @@ def test_all_of_them_run_each_into_a_folder_of_its_own_and_end_with_the_worst_co
     assert run_all([decides, second], "--out", tmp_path / "new")[0] == 1
 
 
+def test_one_that_cannot_run_is_told_in_a_line_and_the_others_run(run_all, tmp_path):
+    first, second = (dataclasses.replace(VERDICTS, name=name) for name in ("first", "second"))
+    (tmp_path / "first").write_text("in the way")
+    code, out, err = run_all([first, second], "--out", tmp_path)
+    assert code == 2 and re.fullmatch(r"tiny: error: .*first cannot be used.*\n", err)
+    assert "second at scale smoke" in out and (tmp_path / "second" / "results.json").exists()
+
+
 def test_all_of_them_go_on_where_they_were_interrupted(run_all, tmp_path):
     def interrupted(trained):
         raise KeyboardInterrupt
