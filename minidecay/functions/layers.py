@@ -6,7 +6,7 @@ import numpy as np
 
 from minidecay import ops
 from minidecay.autograd import Tensor, apply
-from minidecay.devices.protocol import Pair
+from minidecay.devices.protocol import Key, Pair, Word
 
 __all__ = [
     "avg_pool2d", "batch_norm", "conv2d", "dropout", "embedding", "global_avg_pool2d",
@@ -151,13 +151,14 @@ def dropout(
     x: Tensor,
     p: float = 0.5,
     training: bool = True,
-    key: tuple[int, int] = (0, 0),
-    counter: int = 0,
+    key: Key = (0, 0),
+    counter: Word = 0,
 ) -> Tensor:
     """In training x / (1 - p) with probability 1 - p, else 0; outside of it x itself.
 
     The mask is a function of `key` (two integers below 2**64) and `counter` alone: vary the counter
-    from call to call. Srivastava et al. 2014.
+    from call to call. Both may be NumPy's integer arrays, (2,) and (), which a captured step reads
+    anew each time it runs. Srivastava et al. 2014.
 
     >>> md.dropout(md.tensor([1, 1, 1, 1]), p=0.5, key=(1, 2), counter=3)
     tensor([2., 0., 0., 2.])

@@ -14,6 +14,7 @@ from minidecay.nn.checks import is_in, positive
 from minidecay.nn.init import generator, kaiming_normal
 from minidecay.nn.module import Module, Parameter
 from minidecay.ops.base import pair
+from minidecay.recording import replayed
 
 
 class Linear(Module):
@@ -137,21 +138,28 @@ class Dropout(Module):
         self.p = p
         key = generator(rng).integers(0, 2**63, size=2)
         self.state = tensor(np.array([*key, 0], dtype=np.int64))
-        self._read: tuple[Version, int, list[int]] | None = None
+        self._read: tuple[Version, int, np.ndarray] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return x
-        first, second, calls = self._state()
-        self.state[2] = calls + 1
-        self._read = self.state._version, self.state._version.count, [first, second, calls + 1]
-        return F.dropout(x, self.p, True, (first, second), calls)
+        now = np.empty(3, np.int64)
+        self._count(now)
+        return F.dropout(x, self.p, True, now[:2], now[2, ...])
 
-    def _state(self) -> list[int]:
+    @replayed
+    def _count(self, now: np.ndarray) -> None:
+        """Write what `state` holds into `now`, and count one call more."""
+        now[:] = self._state()
+        after = now + np.array([0, 0, 1])
+        self.state[2] = int(after[2])
+        self._read = self.state._version, self.state._version.count, after
+
+    def _state(self) -> np.ndarray:
         """The values of `state`, read again only where someone else wrote: a GPU makes one wait."""
         version = self.state._version
         if self._read is None or self._read[:2] != (version, version.count):
-            return [int(n) for n in self.state.numpy()]
+            return self.state.numpy()
         return self._read[2]
 
     def describe(self) -> str:

@@ -1,11 +1,11 @@
-from minidecay.devices.protocol import Array
+from minidecay.devices.protocol import Array, Key, Word
 from minidecay.ops.base import Gradients, Op
 
 
 class Dropout(Op):
     """y = x / (1 - p) where a counted random word says keep, else 0; the gradient likewise"""
 
-    def __init__(self, p: float, key: tuple[int, int], counter: int) -> None:
+    def __init__(self, p: float, key: Key, counter: Word) -> None:
         if not 0 <= p < 1:
             self.fail(f"p={p} must be at least 0 and less than 1")
         if not all(0 <= number < 2**64 for number in (*key, counter)):

@@ -22,8 +22,8 @@ def capture(step: Callable[..., Any]) -> "Captured":
     as they would. There is a plan for each set of input shapes and dtypes, and each mode.
 
     A step that cannot be replayed runs as it stands, every time: one that reads a value back into
-    Python (`item()`, a comparison), draws a dropout mask, or runs on another device than `cpu`.
-    `eager_because` then says why. What Python decides without looking at a tensor (a counter, a
+    Python (`item()`, a comparison), or runs on another device than `cpu`. `eager_because` then says
+    why. What Python decides without looking at a tensor (a counter, a
     random number of its own) is decided once, at the first call.
 
     Args:
