@@ -22,13 +22,13 @@ from minidecay.testing import gradcheck
 if TYPE_CHECKING:
     from minidecay import data, exchange, look, models, nn, optim, plots, random, training
     from minidecay.exchange import from_dlpack, from_torch, load, save, to_torch
-    from minidecay.look import draw, profile, summary
+    from minidecay.look import draw, explain, profile, summary
 
 # Loaded when first looked at, to be quick at the start.
 _LAZY = ("data", "exchange", "look", "models", "nn", "optim", "plots", "random", "training")
 _LAZY_NAMES = {
     **dict.fromkeys(("from_dlpack", "from_torch", "load", "save", "to_torch"), "exchange"),
-    **dict.fromkeys(("draw", "profile", "summary"), "look"),
+    **dict.fromkeys(("draw", "explain", "profile", "summary"), "look"),
 }
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "data",
     "draw",
     "exchange",
+    "explain",
     "from_dlpack",
     "from_numpy",
     "from_torch",

@@ -70,6 +70,17 @@ class Captured:
         self.eager_because: str | None = None
 
     def __call__(self, *inputs: Tensor | np.ndarray) -> Any:
+        return self._take(inputs, Plan.run)
+
+    def timed(self, *inputs: Tensor | np.ndarray) -> Any:
+        """The step as a call takes it, with a clock at each unit of its plan, for `md.explain`."""
+        return self._take(inputs, Plan.run_timed)
+
+    def _take(
+        self,
+        inputs: Sequence[Tensor | np.ndarray],
+        run: Callable[[Plan, Sequence[np.ndarray]], None],
+    ) -> Any:
         if self.eager_because is not None:
             return self.step(*inputs)
         arrays = [_values(i, x) for i, x in enumerate(inputs)]
@@ -77,7 +88,7 @@ class Captured:
         plan = next((plan for plan in self.plans.get(key, ()) if plan.fits()), None)
         if plan is None:
             return self._record(key, inputs)
-        plan.run(arrays)
+        run(plan, arrays)
         return _mapped(_copy, plan.result)
 
     def _record(self, key: Key, inputs: Sequence[Tensor | np.ndarray]) -> Any:
