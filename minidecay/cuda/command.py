@@ -1,6 +1,7 @@
 """The command `minidecay kernels`: list what there is, check and count it without a GPU."""
 
 import argparse
+import re
 import sys
 from itertools import takewhile
 from pathlib import Path
@@ -100,8 +101,9 @@ def _list() -> int:
 
 def _idea(path: Path) -> str:
     """The first sentence of a kernel file, which says its idea."""
-    lines = takewhile(lambda line: line.strip("/ "), path.read_text().splitlines())
-    return " ".join(line.strip("/ ") for line in lines).partition(". ")[0].rstrip(".:") + "."
+    lines = takewhile(lambda line: line.strip("/ "), path.read_text(encoding="utf-8").splitlines())
+    text = " ".join(line.strip("/ ") for line in lines)
+    return re.split(r"\. (?=[A-Z])", text)[0].rstrip(".:") + "."  # "et al. 2024" goes on
 
 
 def _count(arguments: argparse.Namespace) -> int:
@@ -119,7 +121,7 @@ def _check(names: list[str], reference: str | None, require_nvrtc: bool) -> int:
     names = names or checking.every_kernel()
     held_to = [(name, reference or checking.reference_of(name)) for name in names]
     for name, known in held_to:
-        source.find(name)
+        source.read(source.find(name))  # wrong use is told before anything runs
         if known is None:
             choices = ", ".join(REFERENCES)
             raise ValueError(f"{name}: say what it must compute by --reference, of {choices}")

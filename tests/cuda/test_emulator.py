@@ -300,6 +300,28 @@ def test_a_global_variable_is_told_by_that_name(kernel):
     assert "of a global variable" in found.detail
 
 
+@pytest.mark.parametrize("header", ["cassert", "assert.h"])
+def test_an_assertion_is_the_threads_whatever_header_it_came_by(tmp_path, header):
+    path = tmp_path / "planted.cu"
+    path.write_text(
+        f"#include <{header}>\n//! grid 1\n//! block 32\n"
+        'extern "C" __global__ void planted(float* x) {\n  assert(threadIdx.x < 31);\n}\n'
+    )
+    found = finding(load(path, check=True), floats())
+    assert (found.kind, found.detail) == ("failed assertion", "threadIdx.x < 31")
+    assert found.place.endswith("planted.cu:5")
+
+
+def test_a_kernel_may_have_no_parameters(tmp_path):
+    path = tmp_path / "planted.cu"
+    launch = '//! grid 1\n//! block 32\nextern "C" __global__ void '
+    path.write_text(f"{launch}one() {{}}\n{launch}two(void) {{ __trap(); }}\n")
+    module = load(path, check=True)
+    module.one()
+    with pytest.raises(KernelFault, match="trap"):
+        module.two()
+
+
 def test_after_a_fault_the_module_goes_on(kernel):
     module = kernel("  x[n + threadIdx.x] = 1.f;")
     finding(module, floats(32), 1)

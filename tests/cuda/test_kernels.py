@@ -123,6 +123,8 @@ def test_the_kernels_are_listed_with_their_idea_and_the_cards_that_ran_them(caps
         told,
         re.M,
     )
+    assert "    One step of schedule-free SGD over all parameters at once, in place (Defazio et al.\n" in told
+    assert "    2024).\n" in told
     assert max(map(len, told.splitlines())) <= 100
 
 
@@ -130,9 +132,40 @@ def test_the_kernels_are_listed_with_their_idea_and_the_cards_that_ran_them(caps
     ("arguments", "message"),
     [
         (["matmul/99_best"], "no kernel 'matmul/99_best'; there are conv2d/01_direct"),
+        (["matmul/01_naive.cu"], "no file matmul/01_naive.cu; the project's kernel is matmul/01_"),
+        (["mine/best.cu"], "no file mine/best.cu; the project's kernels are named without .cu"),
+        ([str(ASSIGNMENT)], "tiled_matmul'; there are conv2d/01_direct"),
         ([str(ASSIGNMENT / "solution.cu")], "say what it must compute by --reference"),
     ],
 )
 def test_wrong_use_is_told_and_ends_with_2(capsys, arguments, message):
     assert main(["kernels", "check", *arguments]) == 2
-    assert message in capsys.readouterr().err
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert message in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"// \xe9cole\n", r"mine\.cu is not UTF-8 text: .* at byte 3"),
+        (b"", r"mine\.cu: no kernel; each starts with extern"),
+        (b'extern "C" __global__ void f(float* x) {}\n', r"f has no //! grid and //! block line"),
+        (b'#include "nowhere.cuh"\n', r"mine\.cu:1: there is no nowhere\.cuh under kernels/"),
+    ],
+    ids=["not text", "empty", "no launch lines", "no such include"],
+)
+def test_a_file_that_is_no_kernel_is_told_before_anything_runs(tmp_path, capsys, content, message):
+    (tmp_path / "mine.cu").write_bytes(content)
+    for action in (["check", "--reference", "matmul"], ["count"]):
+        assert main(["kernels", *action, str(tmp_path / "mine.cu")]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert re.fullmatch(rf"minidecay kernels {action[0]}: .*{message}.*\n", err)
+
+
+def test_a_folder_is_not_a_kernel(tmp_path, capsys):
+    (tmp_path / "mine.cu").mkdir()
+    assert main(["kernels", "check", str(tmp_path / "mine.cu"), "--reference", "matmul"]) == 2
+    assert "mine.cu is a folder, not a .cu file" in capsys.readouterr().err

@@ -40,7 +40,7 @@ _OF_CLANG = (
     # Its other check of bounds is a trap that does not say so; pruned, a loop may pass uncounted.
     *("-fsanitize=array-bounds", "-fsanitize-coverage=trace-pc,no-prune"),
 )
-_HEADERS = ("shim.h", "calls.h", "runtime.h", "stacks.h", "hooks.h")
+_HEADERS = ("shim.h", "assert.h", "calls.h", "runtime.h", "stacks.h", "hooks.h")
 _RUNTIME = ("runtime.cpp", "stacks.cpp", "faults.cpp")
 
 
