@@ -140,7 +140,9 @@ def _text(path: Path, label: str) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{label} is not UTF-8 text: {error.reason} at byte {error.start}") from None
+        raise ValueError(
+            f"{label} is not UTF-8 text: {error.reason} at byte {error.start}"
+        ) from None
     except OSError as error:
         raise ValueError(f"{label} cannot be read: {error.strerror}") from None
 

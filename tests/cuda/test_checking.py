@@ -202,7 +202,7 @@ BODY
 """
 
 
-def test_a_file_without_an_option_fails_the_cases_that_set_it(no_nvrtc, tmp_path, capsys):
+def test_a_file_without_an_option_fails_the_cases_that_set_it(tmp_path):
     path = tmp_path / "mine.cu"
     path.write_text(EMPTY.replace("BODY", ""))
     outcomes = {each.case.label: each for each in checking.check(str(path), "matmul")}
@@ -214,7 +214,7 @@ def test_a_file_without_an_option_fails_the_cases_that_set_it(no_nvrtc, tmp_path
 def test_after_a_case_that_does_not_end_none_is_run(no_nvrtc, few, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(checking, "_STEPS", 100_000)
     path = tmp_path / "mine.cu"
-    path.write_text(EMPTY.replace("BODY", "  for (int i = 0; i < M; i += 0) C[0] = i;"))
+    path.write_text(EMPTY.replace("BODY", "  for (volatile int i = 0; i < M; i = i);"))
     assert main(["kernels", "check", str(path), "--reference", "matmul"]) == 1
     told = capsys.readouterr().out
     assert "mine.cu:6: does not end (after 100000 steps), block (0, 0, 0) thread (0, 0, 0)" in told

@@ -120,7 +120,8 @@ static void look_for_progress(const mcontext_t& at) {
   standing = steps == stood_at ? standing + 1 : 0;
   stood_at = steps;
   if (standing < 2 || uncut || !in_a_kernel(at)) return;
-  if (!interrupted) report("does not end", "a loop in which nothing happens", program_counter(at) + 1);
+  const char* blamed = program_counter(at) + 1;
+  if (!interrupted) report("does not end", "a loop in which nothing happens", blamed);
   leave_block();
 }
 
