@@ -78,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Run one `minidecay kernels` command; its exit code."""
+    """Run one `minidecay kernels` command; its exit code, 130 after Ctrl-C."""
     if arguments.action == "list":
         return _list()
     try:
@@ -88,6 +88,9 @@ def main(arguments: argparse.Namespace) -> int:
     except (ValueError, CompilerMissingError, nvrtc.NvrtcMissingError) as error:
         print(f"minidecay kernels {arguments.action}: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(f"\nminidecay kernels {arguments.action}: interrupted", file=sys.stderr)
+        return 130
 
 
 def _list() -> int:

@@ -211,6 +211,15 @@ def test_a_file_without_an_option_fails_the_cases_that_set_it(tmp_path):
     assert transposed.where == "the file has no option TRANSPOSE_A; it has none"
 
 
+def test_ctrl_c_ends_the_check_in_one_line(monkeypatch, capsys):
+    def interrupted(name, reference):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checking, "check", interrupted)
+    assert main(["kernels", "check", "fused/dropout"]) == 130
+    assert capsys.readouterr().err == "\nminidecay kernels check: interrupted\n"
+
+
 def test_after_a_case_that_does_not_end_none_is_run(no_nvrtc, few, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(checking, "_STEPS", 100_000)
     path = tmp_path / "mine.cu"
