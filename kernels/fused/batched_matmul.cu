@@ -20,6 +20,7 @@ constexpr int BK = 16;
 constexpr int PAD = 32 / BK;  // at the end of a tile's rows: load_tiles says why
 constexpr int THREADS = SIDE * SIDE;
 constexpr int BLOCKS = 14;  // on an SM at once: at most 72 registers a thread
+static_assert(THREADS <= 1024, "a block has at most 1024 threads");
 
 //! grid    cdiv(N, TILE), cdiv(M, TILE), batch
 //! block   THREADS

@@ -40,6 +40,11 @@ def test_the_cases_of_a_reference_are_the_same_at_every_call():
         next(cases("sorting"))
 
 
+def test_ptx_stands_in_common_alone():
+    families = (path for path in source.folder().rglob("*.cu*") if path.parent.name != "common")
+    assert [path.name for path in families if re.search(r"\basm\b", path.read_text())] == []
+
+
 def barriers():
     """Every __syncthreads of the project's kernels: (name, where it stands in the text)."""
     for name in every_kernel():
