@@ -260,7 +260,7 @@ def _check_finite(loss: float, epoch: int, step: int, lr: float | None, label: s
 
 
 class _Examples:
-    """Every epoch's predictions, margins and losses, (epochs, examples), in the run's arrays.npz."""
+    """Every epoch's predictions, margins and losses, (epochs, examples), in arrays.npz."""
 
     def __init__(self, run: RunFolder, done: int) -> None:
         self.run, kept = run, run.load_arrays()
