@@ -1,7 +1,8 @@
 """Pictures: each function returns the figure it draws and leaves matplotlib's globals alone."""
 
 from minidecay.plots.curves import schedule
+from minidecay.plots.examples import example_margins
 from minidecay.plots.learning import subset_accuracy
 from minidecay.plots.schedule_panels import schedules
 
-__all__ = ["schedule", "schedules", "subset_accuracy"]
+__all__ = ["example_margins", "schedule", "schedules", "subset_accuracy"]

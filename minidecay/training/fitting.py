@@ -95,8 +95,8 @@ def fit(
         keep: epochs whose checkpoint is kept beside the latest, as `epoch-<n>`.
         metrics: called after each epoch with its number; what it returns, plain JSON, is the
             record's "metrics". It must leave the model's weights and modes as they are.
-        per_example: have `run` keep every epoch's predictions and margins (`arrays.npz`); its
-            "epoch" says which epoch each row is of.
+        per_example: have `run` keep every epoch's predictions, margins and losses
+            (`arrays.npz`); its "epoch" says which epoch each row is of.
         captured: take each step by `md.capture`; by default where every module is the library's
             own. Pass True for modules of your own whose forward does the same at every step.
         progress: show a bar; by default where standard error is a terminal.
@@ -260,7 +260,7 @@ def _check_finite(loss: float, epoch: int, step: int, lr: float | None, label: s
 
 
 class _Examples:
-    """Every epoch's predictions and margins, (epochs, examples), kept in the run's arrays.npz."""
+    """Every epoch's predictions, margins and losses, (epochs, examples), in arrays.npz."""
 
     def __init__(self, run: RunFolder, done: int) -> None:
         self.run, kept = run, run.load_arrays()
@@ -273,6 +273,7 @@ class _Examples:
             if seen is not None:
                 new[f"{split}_predictions"] = seen.predictions.astype(np.int16)
                 new[f"{split}_margins"] = seen.margins
+                new[f"{split}_losses"] = seen.losses
         for name, row in new.items():
             self.rows.setdefault(name, []).append(row)
         self.run.save_arrays(**{name: np.stack(rows) for name, rows in self.rows.items()})

@@ -123,7 +123,8 @@ def run(
         elif not picture.exists():
             experiment.figure(runs, settings, picture)
     several = f", mean ± standard deviation; seeds {seeds[0]} to {seeds[-1]}"
-    print(f"\nAccuracy{several if len(seeds) > 1 else f' of seed {seeds[0]}'}\n")
+    of = several if len(seeds) > 1 else f" of seed {seeds[0]}"
+    print(f"\n{experiment.measures}{of}\n")
     print(experiment.summary(measured, settings))
     tell = tell_decision if experiment.decides else tell_verdicts
     last, code = tell(judged)
