@@ -6,6 +6,7 @@ import numpy as np
 
 from minidecay import ops
 from minidecay.autograd import Tensor, TensorLike, apply
+from minidecay.values import companion
 
 __all__ = [
     "abs", "add", "clip", "div", "exp", "gelu", "leaky_relu", "log", "maximum", "minimum", "mul",
@@ -96,8 +97,7 @@ def where(condition: "Tensor | np.ndarray", a: TensorLike, b: TensorLike) -> Ten
     >>> md.where(x > 0, x, 0)
     tensor([0., 2.])
     """
-    is_tensor = isinstance(condition, Tensor)
-    return apply(ops.Where(condition.data if is_tensor else np.asarray(condition)), a, b)
+    return apply(ops.Where(companion("where", condition, a, b)), a, b)
 
 
 def neg(x: Tensor) -> Tensor:

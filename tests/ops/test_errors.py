@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import minidecay as md
+from minidecay import nn
 
 
 def t(*shape, dtype=np.float32):
@@ -59,6 +60,32 @@ REFUSED = {
         lambda: md.batch_norm(t(4, 3), t(3), t(3), training=False),
         "needs running_mean and running_var",
     ),
+    "running shape": (
+        lambda: md.batch_norm(t(4, 3), t(3), t(3), t(3), t(1)),
+        r"batch_norm: running_var \(1,\) must be \(3,\), a number for each channel",
+    ),
+    "running dtype": (
+        lambda: md.batch_norm(t(4, 3), t(3), t(3), t(3, dtype=np.float64), t(3)),
+        "batch_norm: running_mean is float64 and x float32; use astype",
+    ),
+    "running array": (
+        lambda: md.batch_norm(t(4, 3), t(3), t(3), np.ones(3, np.float32), t(3)),
+        r"batch_norm: running_mean is of type ndarray; .* tensor\(\.\.\.\)",
+    ),
+    "running gradient": (
+        lambda: md.batch_norm(t(4, 3), t(3), t(3), t(3), nn.Parameter(t(3)), training=False),
+        r"batch_norm: running_var gets no gradient; pass running_var.detach\(\)",
+    ),
+    "inference shape": (
+        lambda: md.batch_norm(t(4, 3), t(3), t(3), t(2), t(2), training=False),
+        r"x \(4, 3\), running_mean \(2,\), running_var \(2,\): .* statistics \(C,\)",
+    ),
+    "norm momentum": (
+        lambda: md.batch_norm(t(4, 3), t(3), t(3), t(3), t(3), momentum=None),
+        "batch_norm: momentum=None must be a number from 0 to 1",
+    ),
+    "norm eps": (lambda: md.batch_norm(t(4, 3), t(3), t(3), eps=-1), "batch_norm: eps=-1 must be"),
+    "layer norm eps": (lambda: md.layer_norm(t(4, 3), t(3), t(3), eps="s"), "eps='s' must be"),
     "dropout": (
         lambda: md.dropout(t(4), p=1.0),
         "dropout: p=1.0 must be at least 0 and less than 1",
@@ -66,6 +93,14 @@ REFUSED = {
     "softmax": (lambda: md.log_softmax(t()), "must have classes"),
     "labels shape": (lambda: md.cross_entropy(t(4, 3), [0, 1]), r"labels \(2,\) \(N,\)"),
     "labels dtype": (lambda: md.cross_entropy(t(2, 3), [0.0, 1.0]), "labels are float64"),
+    "labels masked": (
+        lambda: md.cross_entropy(t(2, 3), np.ma.masked_array([0, 1], mask=[True, False])),
+        "cross_entropy: values are masked; fill them first",
+    ),
+    "labels ragged": (
+        lambda: md.nll_loss(t(2, 3), [[0], [1, 2]]),
+        "nll_loss: nested lists of different lengths; make them equal",
+    ),
     "labels range": (lambda: md.cross_entropy(t(2, 3), [0, 3]), "from 0 to 3, outside of 0 to 2"),
     "labels below": (lambda: md.cross_entropy(t(2, 3), [-1, 1]), "from -1 to 1"),
     "empty batch": (lambda: md.cross_entropy(t(0, 3), np.zeros(0, int)), "at least one example"),
@@ -155,6 +190,32 @@ def test_what_does_not_fit_is_refused(name):
     with pytest.raises((ValueError, TypeError), match=message) as caught:
         attempt()
     assert "\n" not in str(caught.value)
+
+
+CHOSEN_BY = {
+    "cross_entropy": lambda x, on: md.cross_entropy(x, md.tensor(np.zeros(2, int), device=on)),
+    "nll_loss": lambda x, on: md.nll_loss(x, md.tensor(np.zeros(2, int), device=on)),
+    "embedding": lambda x, on: md.embedding(md.tensor(np.zeros(2, int), device=on), x),
+    "where": lambda x, on: md.where(md.tensor(np.zeros(3, bool), device=on), 0.0, x),
+    "batch_norm": lambda x, on: md.batch_norm(x, *t(2, 3).to(x.device), t(3).to(on)),
+}
+
+
+@pytest.mark.parametrize("name", CHOSEN_BY)
+def test_what_an_operation_reads_beside_its_operands_is_on_their_device(name, compiled):
+    for here, there in (("cpu", "emulated"), ("emulated", "cpu")):
+        says = f"^{name}: one tensor is on {here}, another on {there}; move one with .to"
+        with pytest.raises(ValueError, match=says):
+            CHOSEN_BY[name](t(2, 3).to(here), there)
+        CHOSEN_BY[name](t(2, 3).to(here), here)
+
+
+@pytest.mark.parametrize(("mean", "var"), [(3, 1), (1, 3)])
+def test_refused_running_statistics_stay_as_they_are(mean, var):
+    running = t(mean), t(var)
+    with pytest.raises(ValueError, match="must be"):
+        md.batch_norm(md.tensor(np.eye(3, dtype=np.float32)), t(3), t(3), *running)
+    assert all((each.numpy() == 1).all() for each in running)
 
 
 def test_dropout_draws_the_mask_of_its_key_and_counter():
