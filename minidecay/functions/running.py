@@ -19,14 +19,14 @@ def move(
     running[...] = Tensor(device.add(running.data, moved), device)
 
 
-def check_constant(mean: Tensor | None, var: Tensor | None) -> None:
+def check_constant(mean: object, var: object) -> None:
     """Raise ValueError where one wants a gradient, which none gets."""
     for name, running in (("running_mean", mean), ("running_var", var)):
         if isinstance(running, Tensor) and running.requires_grad:
             raise ValueError(f"batch_norm: {name} gets no gradient; pass {name}.detach()")
 
 
-def check_movable(mean: Tensor | None, var: Tensor | None, y: Tensor, momentum: float) -> None:
+def check_movable(mean: object, var: object, y: Tensor, momentum: float) -> None:
     """Raise where training could not move them towards the statistics of a batch like y.
 
     Raises:

@@ -162,7 +162,7 @@ def test_rows_looked_up_twice_get_both_gradients_bit_for_bit_alike(device):
     found = set()
     for _ in range(3):
         w = leaf(np.zeros((3, 2)), np.float32, device)
-        md.embedding(md.tensor(indices), w).backward(gradient)
+        md.embedding(md.tensor(indices, device=device), w).backward(gradient)
         found.add(w.grad.numpy().tobytes())
     assert len(found) == 1
     np.testing.assert_allclose(w.grad.numpy()[1], gradient[indices == 1].sum(0), atol=1e-4)

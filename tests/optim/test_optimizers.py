@@ -1,7 +1,9 @@
 """Every optimiser: torch's steps, groups, settings over time, and a state to go on from."""
 
+import copy
 import json
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -395,6 +397,53 @@ def test_a_run_goes_on_from_its_state_bit_for_bit(kind, before):
         np.testing.assert_array_equal(p.numpy(), q.numpy())
     for name, value in ours.items():
         np.testing.assert_equal(value, theirs[name])
+
+
+def pickled(both):
+    return pickle.loads(pickle.dumps(both))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, pickled], ids=["deepcopy", "pickle"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_copy_of_tensors_and_optimiser_goes_on_as_they_do_and_apart(kind, copied, device):
+    params = leaves(drawn(dtype=np.float32), device)
+    optimizer = KINDS[kind](params)
+    train(params, optimizer, range(5))
+    ours, twin = copied((params, optimizer))
+    assert all(p is q for p, q in zip(ours, twin.params, strict=True))
+    assert twin.device is optimizer.device and twin.last_lr == optimizer.last_lr
+    before = [p.numpy().copy() for p in params]
+    train(ours, twin, range(5, 12))
+    for p, q in zip(params, before, strict=True):
+        np.testing.assert_array_equal(p.numpy(), q)
+    train(params, optimizer, range(5, 12))
+    for p, q, old in zip(params, ours, before, strict=True):
+        np.testing.assert_array_equal(p.numpy(), q.numpy())
+        assert (q.numpy() != old).all()
+    np.testing.assert_equal(twin.state_dict(), optimizer.state_dict())
+
+
+def test_a_copy_of_an_optimiser_alone_moves_tensors_of_its_own():
+    (w,) = leaves([np.ones(2)])
+    twin = copy.deepcopy(SGD([w], 0.5))
+    (v,) = twin.params
+    (v * v).sum().backward()
+    twin.step()
+    assert v.numpy().tolist() == [0.0, 0.0] and w.numpy().tolist() == [1.0, 1.0]
+    assert twin.param_groups[0]["params"][0] is v
+
+
+def test_a_model_and_its_optimiser_are_copied_together():
+    model = md.models.mlp(3, 4, 2, batch_norm=True, rng=md.random.stream(0, "init"))
+    optimizer = SGD(model.parameters(), 0.1, momentum=0.9)
+    for both in ((model, optimizer), (optimizer, model)):
+        twin, moves = sorted(copy.deepcopy(both), key=lambda each: isinstance(each, Optimizer))
+        before, weight = twin.state_dict(), next(twin.parameters())
+        first = weight.numpy().copy()
+        twin(md.tensor(np.eye(3, dtype=np.float32))).max().backward()
+        moves.step()
+        assert (weight.numpy() != first).any()
+        np.testing.assert_equal(model.state_dict(), before)
 
 
 def test_a_kind_is_known_by_its_state():
