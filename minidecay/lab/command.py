@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from minidecay.autograd import tensor
-from minidecay.console import tolerant
+from minidecay.console import TERMINATED, Terminated, tolerant
 from minidecay.devices import DEVICES
 from minidecay.files import write_json
 from minidecay.lab.arms import (
@@ -71,10 +71,10 @@ def main(experiment: Experiment, argv: Sequence[str] | None, prog: str | None) -
     except (Diverged, WorkerDied) as error:
         print(f"{p.prog}: {error}; the records so far are in {out}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as how:
         again = f"--resume --out {shlex.quote(str(out))}"
         print(f"\n{p.prog}: interrupted; to go on add {again}", file=sys.stderr)
-        return 130
+        return TERMINATED if isinstance(how, Terminated) else 130
 
 
 def run(
