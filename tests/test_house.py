@@ -20,9 +20,10 @@ PACKAGE = ROOT / "minidecay"
 
 # Imports go one way: what stands on the right may import what stands on its left.
 LAYERS = (
-    *("files", "tables", "random", "cuda", "devices", "recording", "ops", "graph", "operators"),
-    *("methods", "printing", "values", "autograd", "plan", "functions", "testing", "nn", "models"),
-    *("optim", "data", "training", "exchange", "plots", "look", "console", "lab", "doctor", "cli"),
+    *("files", "hints", "tables", "random", "cuda", "devices", "recording", "ops", "graph"),
+    *("operators", "methods", "printing", "values", "autograd", "plan", "functions", "testing"),
+    *("nn", "models", "optim", "data", "training", "exchange", "plots", "look", "console", "lab"),
+    *("doctor", "cli"),
     "__main__",
 )
 

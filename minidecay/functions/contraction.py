@@ -23,6 +23,7 @@ def einsum(subscripts: str, *operands: Tensor) -> Tensor:
 
     Raises:
         ValueError: the letters do not fit the operands or each other.
+        TypeError: `subscripts` is no text.
 
     >>> x = md.tensor([[1, 2], [3, 4]])
     >>> md.einsum("ij,kj->ik", x, x)
@@ -31,6 +32,8 @@ def einsum(subscripts: str, *operands: Tensor) -> Tensor:
     >>> md.einsum("ii", x)
     tensor(5.)
     """
+    if not isinstance(subscripts, str):
+        raise TypeError(f"einsum: subscripts={subscripts!r} must come first, as in 'ij,jk->ik'")
     names, output = _parsed(subscripts, [x.ndim for x in operands])
     sizes = _sizes(names, [x.shape for x in operands])
     if unknown := [letter for letter in output if letter not in sizes]:

@@ -1,6 +1,6 @@
 """Functions that move elements and compute nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from minidecay import ops
@@ -115,7 +115,7 @@ def concatenate(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
     >>> md.concatenate([md.tensor([1]), md.tensor([2, 3])])
     tensor([1., 2., 3.])
     """
-    return apply(ops.Concatenate(axis), *tensors)
+    return apply(ops.Concatenate(axis), *_several("concatenate", tensors))
 
 
 def stack(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
@@ -125,4 +125,12 @@ def stack(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
     tensor([[1., 3.],
             [2., 4.]])
     """
-    return apply(ops.Stack(axis), *tensors)
+    return apply(ops.Stack(axis), *_several("stack", tensors))
+
+
+def _several(name: str, tensors: Iterable[Tensor]) -> list[Tensor]:
+    try:
+        return list(tensors)
+    except TypeError:
+        kind = type(tensors).__name__
+        raise TypeError(f"{name}: tensors is of type {kind}; give a list of them, [x, y]") from None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from minidecay.autograd import Tensor
 from minidecay.look.layout import Box, Place, arrange, boxes_of
 from minidecay.nn import Module
+from minidecay.nn.module import check_module
 from minidecay.plots.curves import save
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def draw(
 
     Raises:
         ValueError: nothing was recorded, or there are more than 400 boxes.
+        TypeError: `loss` is no tensor, or `model` no Module.
 
     >>> model = md.models.mlp(4, 8, 3)
     >>> loss = md.cross_entropy(model(md.tensor(np.zeros((2, 4), np.float32))), [0, 1])
@@ -46,6 +48,10 @@ def draw(
     """
     from matplotlib.figure import Figure
 
+    if not isinstance(loss, Tensor):
+        raise TypeError(f"draw: loss is of type {type(loss).__name__}; give a tensor, then a model")
+    if model is not None:
+        check_module("draw: model", model)
     names = {} if model is None else {id(p): name for name, p in model.named_parameters()}
     boxes = boxes_of(loss, names)
     if len(boxes) > LIMIT:

@@ -5,6 +5,9 @@ have is a ValueError where the layer is made; an input that does not fit it, whe
 ValueError for its shape, TypeError for its dtype.
 """
 
+from typing import TYPE_CHECKING
+
+from minidecay import hints
 from minidecay.nn import init
 from minidecay.nn.activations import (
     GELU,
@@ -58,3 +61,9 @@ __all__ = [
     "Tanh",
     "init",
 ]  # fmt: skip
+
+
+if not TYPE_CHECKING:  # which knows what is here
+
+    def __getattr__(name):
+        raise hints.missing(f"module {__name__!r}", name, hints.NN)

@@ -1,5 +1,8 @@
 """Optimisers, and the schedules that tell them how fast to go."""
 
+from typing import TYPE_CHECKING
+
+from minidecay import hints
 from minidecay.optim import schedules
 from minidecay.optim.adam import Adam, AdamW
 from minidecay.optim.averaging import AveragedModel, update_bn
@@ -55,3 +58,9 @@ __all__ = [
     "schedules",
     "update_bn",
 ]
+
+
+if not TYPE_CHECKING:  # which knows what is here
+
+    def __getattr__(name):
+        raise hints.missing(f"module {__name__!r}", name, hints.OPTIM)

@@ -90,6 +90,8 @@ REFUSED = {
         lambda: md.dropout(t(4), p=1.0),
         "dropout: p=1.0 must be at least 0 and less than 1",
     ),
+    "dropout text": (lambda: md.dropout(t(4), p="half"), "dropout: p='half' must be at least 0"),
+    "dropout key": (lambda: md.dropout(t(4), key=3), r"key=3 must be two integers, as \(1, 2\)"),
     "softmax": (lambda: md.log_softmax(t()), "must have classes"),
     "labels shape": (lambda: md.cross_entropy(t(4, 3), [0, 1]), r"labels \(2,\) \(N,\)"),
     "labels dtype": (lambda: md.cross_entropy(t(2, 3), [0.0, 1.0]), "labels are float64"),
@@ -169,6 +171,9 @@ REFUSED = {
     "embedding range": (lambda: md.embedding([0, 2], t(2, 3)), "from 0 to 2, outside of 0 to 1"),
     "embedding below": (lambda: md.embedding([-1], t(2, 3)), "from -1 to -1, outside of 0 to 1"),
     "embedding rows": (lambda: md.embedding([0], t(2)), r"w \(2,\) must have two axes"),
+    "join one": (lambda: md.concatenate(3), "concatenate: tensors is of type int; give a list"),
+    "stack one": (lambda: md.stack(None), "stack: tensors is of type NoneType; give a list"),
+    "einsum order": (lambda: md.einsum(2, "i->"), "subscripts=2 must come first, as in 'ij,"),
     "einsum syntax": (lambda: md.einsum("i.j", t(2, 2)), "'i.j' must look like 'ij,jk->ik'"),
     "einsum count": (lambda: md.einsum("ij,jk", t(2, 2)), "names 2 operands, but 1 are given"),
     "einsum axes": (
