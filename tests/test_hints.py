@@ -85,9 +85,32 @@ MISPLACED = {
         lambda: md.optim.SGD(nn.Linear(3, 2), 0.1),
         r"SGD: params is a Linear; pass model.parameters\(\)",
     ),
-    "capture": (
-        lambda: md.capture(nn.Linear(3, 2)(np.ones((1, 3), "f"))),
-        "capture: step is of type Tensor; pass a f",
+    "capture": (lambda: md.capture(md.tensor(1)), "capture: step is of type Tensor; pass a func"),
+    "clipping": (
+        lambda: md.optim.clip_grad_norm_(nn.Linear(3, 2), 1.0),
+        "norm_: a .* is no tens",
+    ),
+    "averaging": (lambda: md.optim.AveragedModel([]), "AveragedModel: model is of type list; give"),
+    "average": (
+        lambda: md.optim.AveragedModel(nn.ReLU()).update_parameters({}),
+        "AveragedModel: model is of type dict; give a Module",
+    ),
+    "update_bn": (lambda: md.optim.update_bn(nn.ReLU(), []), "update_bn: model is of type list; g"),
+    "a state": (
+        lambda: md.optim.Adam(nn.Linear(3, 2).parameters()).load_state_dict("adam.npz"),
+        r"Adam: a state is of type str; give a dict, as state_dict\(\) does",
+    ),
+    "noise": (
+        lambda: md.data.label_noise([0, 1], [[1]], None),
+        "label_noise: split is of type li",
+    ),
+    "held out": (
+        lambda: md.data.train_test_split(3, None),
+        "train_test_split: split is of typ",
+    ),
+    "statistics": (
+        lambda: md.data.channel_statistics(3),
+        "channel_statistics: split is of t",
     ),
 }
 

@@ -97,6 +97,13 @@ def from_arrays(
     return Split(values, classes, subsets or {})
 
 
+def check_split(where: str, value: object) -> None:
+    """Raise TypeError for anything but a Split; `where` opens the error."""
+    if not isinstance(value, Split):
+        kind = type(value).__name__
+        raise TypeError(f"{where} is of type {kind}; make it data.Split(images, labels)")
+
+
 def check_images(where: str, images: object) -> FloatArray:
     """`images` as a plain array, where it is a non-empty, finite float array (N, ...).
 

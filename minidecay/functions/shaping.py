@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from minidecay import ops
 from minidecay.autograd import Tensor, apply
 from minidecay.devices.protocol import Axes
+from minidecay.operators import plain_index
 
 __all__ = [
     "concatenate", "expand", "flip", "getitem", "pad", "reshape", "split", "squeeze", "stack",
@@ -95,7 +98,7 @@ def getitem(x: Tensor, index: Any) -> Tensor:
     >>> md.getitem(md.tensor([[1, 2], [3, 4]]), (slice(None), 1))
     tensor([2., 4.])
     """
-    return x[index]
+    return apply(ops.Getitem(plain_index(index)), x)
 
 
 def split(x: Tensor, size: int | Sequence[int], axis: int = 0) -> list[Tensor]:
@@ -106,7 +109,7 @@ def split(x: Tensor, size: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     >>> [piece.shape for piece in md.split(md.tensor(np.zeros((5, 2))), 2)]
     [(2, 2), (2, 2), (1, 2)]
     """
-    return x.split(size, axis)
+    return [apply(piece, x) for piece in ops.Split.pieces(np.shape(x), size, axis)]
 
 
 def concatenate(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:

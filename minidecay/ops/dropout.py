@@ -10,7 +10,7 @@ class Dropout(Op):
             self.fail(f"p={p!r} must be at least 0 and less than 1")
         if not isinstance(key, tuple) or len(key) != 2:
             self.fail(f"key={key!r} must be two integers, as (1, 2)")
-        if not all(0 <= number < 2**64 for number in (*key, counter)):
+        if not all(is_number(number) and 0 <= number < 2**64 for number in (*key, counter)):
             self.fail(f"key={key} and counter={counter} must be integers from 0, below 2**64")
         self.p, self.key, self.counter = p, key, counter
 

@@ -152,6 +152,11 @@ class Optimizer(Scheduled):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from `state`, as `state_dict` gave it; ValueError where it does not fit."""
         mine = self.state_dict()
+        if not isinstance(state, Mapping):
+            raise TypeError(
+                f"{self.kind}: a state is of type {type(state).__name__}; "
+                "give a dict, as state_dict() does"
+            )
         if set(state) != set(mine):
             *most, last = mine
             named = f"{', '.join(most)} and {last}" if most else last

@@ -71,6 +71,9 @@ class Captured:
         self.plans: dict[Key, list[Plan]] = {}
         self.eager_because: str | None = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Captured, (self.step,)  # a copy plans anew: copied plans would write elsewhere
+
     def __call__(self, *inputs: Tensor | np.ndarray) -> Any:
         if self.eager_because is not None:
             return self.step(*inputs)

@@ -7,7 +7,7 @@ import numpy as np
 from minidecay import functions as F
 from minidecay.autograd import from_numpy, no_grad
 from minidecay.data import Split
-from minidecay.data.split import check_integer
+from minidecay.data.split import check_integer, check_split
 from minidecay.data.transforms import Transform
 from minidecay.nn import Module
 from minidecay.nn.module import check_module
@@ -85,13 +85,6 @@ def evaluate(
     return Evaluation(
         scores.argmax(axis=1), np.concatenate(losses), _margins(scores, split.labels), split
     )
-
-
-def check_split(where: str, value: object) -> None:
-    """Raise TypeError for anything but a Split; `where` opens the error."""
-    if not isinstance(value, Split):
-        kind = type(value).__name__
-        raise TypeError(f"{where} is of type {kind}; make it data.Split(images, labels)")
 
 
 def _margins(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:

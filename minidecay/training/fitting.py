@@ -9,13 +9,13 @@ import numpy as np
 
 from minidecay.data import Split, batches
 from minidecay.data.batching import Batch
-from minidecay.data.split import check_integer
+from minidecay.data.split import check_integer, check_split
 from minidecay.data.transforms import Transform
 from minidecay.nn import Module
 from minidecay.nn.module import check_module
 from minidecay.optim import AveragedModel, Optimizer, update_bn
 from minidecay.random import generator_state
-from minidecay.training.evaluation import Evaluation, check_split, evaluate
+from minidecay.training.evaluation import Evaluation, evaluate
 from minidecay.training.resuming import restore, save
 from minidecay.training.run_folder import Checkpoint, RunFolder
 from minidecay.training.stepping import Step

@@ -183,3 +183,11 @@ def test_every_method_is_the_function_of_its_name():
         pairs = zip(mine, functions, strict=True) if name == "split" else [(mine, functions)]
         for a, b in pairs:
             np.testing.assert_array_equal(a, b)
+
+
+def test_arrays_are_taken_where_tensors_are():
+    x = np.arange(6.0).reshape(2, 3)
+    for y in (md.einsum("ij->ji", x), md.einsum("ij,jk->ik", x, x.T), *md.split(x, 1)):
+        assert isinstance(y, md.Tensor)
+    np.testing.assert_array_equal(md.einsum("ij,kj->ik", md.tensor(x), x), x @ x.T)
+    np.testing.assert_array_equal(md.getitem(x, 1), x[1])
