@@ -197,3 +197,17 @@ def test_no_file_names_a_machine_or_a_registry(forbidden):
 
 def test_the_kernels_are_reached_through_the_package():
     assert (PACKAGE / "kernels" / "README.md").is_file()
+
+
+def test_any_folders_of_tests_run_in_one_command():
+    files = list((ROOT / "tests").rglob("test_*.py"))
+    assert len({path.name for path in files}) == len(files)  # as modules they have these names
+    folders = [path.parent for path in (ROOT / "tests").glob("*/conftest.py")]
+    assert len(folders) > 1
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", *map(str, folders)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
