@@ -3,6 +3,7 @@
     layer                       here                        torch
     Linear.weight               (inputs, outputs)           (outputs, inputs)
     Conv2d.weight               (kh, kw, C_in, C_out)       (C_out, C_in, kh, kw)
+    ConvTranspose2d.weight      (kh, kw, C_in, C_out)       (C_in, C_out, kh, kw)
     after Flatten of images     (height, width, channels)   (channels, height, width)
     BatchNorm                   -                           num_batches_tracked beside
     Dropout.state               a buffer here               -
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from minidecay.autograd import Tensor
 from minidecay.devices.protocol import Shape
 from minidecay.exchange.flattening import flattened, named_modules
-from minidecay.nn import BatchNorm1d, BatchNorm2d, Conv2d, Dropout, Linear, Module
+from minidecay.nn import BatchNorm1d, BatchNorm2d, Conv2d, ConvTranspose2d, Dropout, Linear, Module
 from minidecay.nn.module import check_module
 
 
@@ -136,6 +137,9 @@ def _layout(module: Module, name: str, shape: Shape, image: Shape | None) -> _La
     if isinstance(module, Conv2d) and name == "weight":
         kh, kw, c_in, c_out = shape
         return _Layout(shape, shape, (3, 2, 0, 1), (c_out, c_in, kh, kw))
+    if isinstance(module, ConvTranspose2d) and name == "weight":
+        kh, kw, c_in, c_out = shape
+        return _Layout(shape, shape, (2, 3, 0, 1), (c_in, c_out, kh, kw))
     if isinstance(module, Linear) and name == "weight":
         inputs, outputs = shape
         if image is None:

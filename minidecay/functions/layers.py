@@ -11,8 +11,8 @@ from minidecay.functions import running
 from minidecay.values import companion
 
 __all__ = [
-    "avg_pool2d", "batch_norm", "conv2d", "dropout", "embedding", "global_avg_pool2d",
-    "layer_norm", "linear", "log_softmax", "matmul", "max_pool2d", "softmax",
+    "avg_pool2d", "batch_norm", "conv2d", "conv_transpose2d", "dropout", "embedding",
+    "global_avg_pool2d", "layer_norm", "linear", "log_softmax", "matmul", "max_pool2d", "softmax",
 ]  # fmt: skip
 
 
@@ -65,6 +65,26 @@ def conv2d(
     (1, 2, 2, 8)
     """
     return apply(ops.Conv2d(stride, padding), x, w, bias)
+
+
+def conv_transpose2d(
+    x: Tensor,
+    w: Tensor,
+    bias: Tensor | None = None,
+    stride: int | Pair = 1,
+    padding: int | Pair = 0,
+    output_padding: int | Pair = 0,
+) -> Tensor:
+    """The transpose of a convolution: x (N, H, W, C_in), w (kh, kw, C_in, C_out) -> larger images.
+
+    Each pixel of x spreads over a window of (N, OH, OW, C_out), windows `stride` apart added up:
+    OH = (H - 1) stride - 2 padding + kh + output_padding. Dumoulin and Visin 2016.
+
+    >>> x, w = md.tensor(np.ones((1, 4, 4, 3))), md.tensor(np.ones((2, 2, 3, 8)))
+    >>> md.conv_transpose2d(x, w, stride=2).shape
+    (1, 8, 8, 8)
+    """
+    return apply(ops.ConvTranspose2d(stride, padding, output_padding), x, w, bias)
 
 
 def max_pool2d(

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 LIMIT = 400  # boxes that still make a picture
 MARGIN, HEIGHT, DOWN, APART = 0.1, 0.4, 0.62, 0.35  # inches; DOWN from one rank to the next
 COLOURS = {
-    "#D3E4F3": ("linear", "matmul", "conv2d", "embedding"),
+    "#D3E4F3": ("linear", "matmul", "conv2d", "conv_transpose2d", "embedding"),
     "#FBE7C6": ("batch_norm", "batch_norm_inference", "layer_norm"),
     "#D8EFDD": (
-        *("relu", "leaky_relu", "gelu", "silu", "softplus", "sigmoid", "tanh"),
+        *("relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "sigmoid", "tanh"),
         *("softmax", "log_softmax"),
     ),
 }

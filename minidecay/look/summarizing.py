@@ -97,6 +97,9 @@ def flops(op: Op, given: Sequence[Any], result: Any) -> int:
         return 2 * int(result.size) * int(given[0].shape[-1])
     if op.name == "conv2d":
         return 2 * int(result.size) * int(math.prod(given[1].shape[:3]))
+    if op.name == "conv_transpose2d":
+        kh, kw, _, c_out = given[1].shape
+        return 2 * int(given[0].size) * int(kh * kw * c_out)
     return 0
 
 

@@ -48,6 +48,25 @@ REFUSED = {
     "conv size": (lambda: md.conv2d(t(1, 2, 5, 3), t(3, 3, 3, 4)), "height 2, less than.*pad more"),
     "conv stride": (lambda: md.conv2d(t(1, 5, 5, 3), t(3, 3, 3, 4), stride=0), "stride=0 must be"),
     "conv pad": (lambda: md.conv2d(t(1, 5, 5, 3), t(3, 3, 3, 4), padding=1.5), "padding=1.5 must"),
+    "transposed rank": (lambda: md.conv_transpose2d(t(3, 3), t(3, 3, 1, 1)), "must be .N, H, W, C"),
+    "transposed channels": (
+        lambda: md.conv_transpose2d(t(1, 4, 4, 3), t(2, 2, 4, 3)),
+        r"conv_transpose2d: x \(1, 4, 4, 3\) has 3 channels, w \(2, 2, 4, 3\) expects 4",
+    ),
+    "transposed bias": (
+        lambda: md.conv_transpose2d(t(1, 4, 4, 3), t(2, 2, 3, 4), t(3)),
+        r"bias \(3,\) must have shape \(4,\)",
+    ),
+    "transposed empty": (lambda: md.conv_transpose2d(t(1, 0, 4, 3), t(2, 2, 3, 4)), "is empty"),
+    "transposed padding": (
+        lambda: md.conv_transpose2d(t(1, 1, 1, 3), t(2, 2, 3, 4), padding=1),
+        r"give \(0, 0\) pixels; pad less",
+    ),
+    "output padding": (
+        lambda: md.conv_transpose2d(t(1, 4, 4, 3), t(2, 2, 3, 4), output_padding=1),
+        "output_padding=1 must be below stride=1",
+    ),
+    "elu": (lambda: md.elu(t(2), "steep"), "elu: alpha='steep' must be a number"),
     "pool rank": (lambda: md.max_pool2d(t(4, 4), 2), r"max_pool2d: x \(4, 4\) must be"),
     "pool size": (lambda: md.avg_pool2d(t(1, 2, 2, 1), 3), "smaller than the window"),
     "pool padding": (lambda: md.max_pool2d(t(1, 4, 4, 1), 2, padding=2), "more than half"),
