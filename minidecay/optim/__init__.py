@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from minidecay import hints
 from minidecay.optim import schedules
+from minidecay.optim.adagrad import Adadelta, Adagrad
 from minidecay.optim.adam import Adam, AdamW
 from minidecay.optim.averaging import AveragedModel, update_bn
 from minidecay.optim.clipping import clip_grad_norm_, clip_grad_value_
@@ -32,6 +33,8 @@ __all__ = [
     "SGD",
     "SGDW",
     "WSD",
+    "Adadelta",
+    "Adagrad",
     "Adam",
     "AdamW",
     "AutoDecay",

@@ -15,6 +15,8 @@ import minidecay as md
 from minidecay.optim import (
     SGD,
     SGDW,
+    Adadelta,
+    Adagrad,
     Adam,
     AdamW,
     AutoDecay,
@@ -29,6 +31,8 @@ from minidecay.optim import (
 )
 
 ADAM = {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-3}
+ADAGRAD = {"lr": 0.1, "weight_decay": 0.1, "eps": 1e-3}
+ADADELTA = {"lr": 0.5, "rho": 0.8, "eps": 1e-3, "weight_decay": 0.1}
 RMS = {"lr": 0.01, "alpha": 0.9, "eps": 1e-3}
 PAIRS = [  # ours, and the class and settings of torch's
     (lambda p: Adam(p), "Adam", {}),
@@ -37,6 +41,10 @@ PAIRS = [  # ours, and the class and settings of torch's
     (lambda p: AdamW(p), "AdamW", {}),
     (lambda p: AdamW(p, **ADAM, weight_decay=0.5), "AdamW", ADAM | {"weight_decay": 0.5}),
     (lambda p: AdamW(p, **ADAM, amsgrad=True), "AdamW", ADAM | {"amsgrad": True}),
+    (lambda p: Adagrad(p), "Adagrad", {}),
+    (lambda p: Adagrad(p, 0.1, 0.1, 1e-3), "Adagrad", ADAGRAD),
+    (lambda p: Adadelta(p), "Adadelta", {}),
+    (lambda p: Adadelta(p, **ADADELTA), "Adadelta", ADADELTA),
     (lambda p: RMSprop(p), "RMSprop", {}),
     (lambda p: RMSprop(p, **RMS, weight_decay=0.1), "RMSprop", RMS | {"weight_decay": 0.1}),
     (lambda p: RMSprop(p, **RMS, momentum=0.8), "RMSprop", RMS | {"momentum": 0.8}),
@@ -54,6 +62,8 @@ KINDS = {
     "SGDW": lambda p: SGDW(p, Cosine(0.1, 5), Ramp(0.5, 0.9, 3), steps_per_epoch=4),
     "Adam": lambda p: Adam(p, Cosine(0.1, 5), amsgrad=True, steps_per_epoch=4),
     "AdamW": lambda p: AdamW(p, AutoDecay(0.1, window=1, patience=1), steps_per_epoch=4),
+    "Adagrad": lambda p: Adagrad(p, Cosine(0.1, 5), steps_per_epoch=4),
+    "Adadelta": lambda p: Adadelta(p, Cosine(1.0, 5), rho=Ramp(0.5, 0.9, 3), steps_per_epoch=4),
     "RMSprop": lambda p: RMSprop(p, 0.01, momentum=0.9, centered=True, steps_per_epoch=4),
     "SGDScheduleFree": lambda p: SGDScheduleFree(p, Ramp(0, 0.1, 2), steps_per_epoch=4),
 }
@@ -453,6 +463,8 @@ def test_a_kind_is_known_by_its_state():
         "SGDW": ["step_count", "velocity"],
         "Adam": ["exp_avg", "exp_avg_sq", "max_exp_avg_sq", "step_count", "updates"],
         "AdamW": ["control", "exp_avg", "exp_avg_sq", "step_count", "updates"],
+        "Adagrad": ["step_count", "sum"],
+        "Adadelta": ["acc_delta", "square_avg", "step_count"],
         "RMSprop": ["grad_avg", "momentum_buffer", "square_avg", "step_count"],
         "SGDScheduleFree": ["step_count", "training", "weight_sum", "x", "z"],
     }
