@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from minidecay import functions
+from minidecay import functions, hints
 from minidecay.autograd import Tensor, from_numpy, no_grad, tensor
 from minidecay.devices.ladders import use_kernels
 from minidecay.functions import *  # noqa: F403
@@ -66,4 +66,4 @@ def __getattr__(name: str) -> Any:
         return import_module(f"minidecay.{name}")
     if name in _LAZY_NAMES:
         return getattr(import_module(f"minidecay.{_LAZY_NAMES[name]}"), name)
-    raise AttributeError(f"module 'minidecay' has no attribute {name!r}")
+    raise hints.missing("module 'minidecay'", name, hints.PACKAGE)

@@ -78,6 +78,47 @@ class Conv2d(Module):
         return f"{text}, padding={self.padding}" + ("" if self.bias is not None else ", bias=False")
 
 
+class ConvTranspose2d(Module):
+    """Images (N, H, W, C_in) to larger ones (N, OH, OW, C_out), as a decoder needs them.
+
+    OH = (H - 1) stride - 2 padding + kernel + output_padding. The weight (kh, kw, C_in, C_out) is
+    drawn from `rng` (`init.kaiming_normal`), the bias (C_out,) begins at zero.
+
+    >>> layer = nn.ConvTranspose2d(8, 3, 4, stride=2, padding=1)
+    >>> layer(md.tensor(np.ones((1, 4, 4, 8), np.float32))).shape
+    (1, 8, 8, 3)
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | Pair,
+        stride: int | Pair = 1,
+        padding: int | Pair = 0,
+        output_padding: int | Pair = 0,
+        bias: bool = True,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        positive("ConvTranspose2d", in_channels=in_channels, out_channels=out_channels)
+        op = ops.ConvTranspose2d(stride, padding, output_padding)
+        self.stride, self.padding, self.output_padding = op.stride, op.padding, op.output_padding
+        kh, kw = pair(op, kernel_size, "kernel_size", least=1)
+        self.weight = Parameter(kaiming_normal((kh, kw, in_channels, out_channels), rng))
+        self.bias = Parameter(np.zeros(out_channels, np.float32)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv_transpose2d(
+            x, self.weight, self.bias, self.stride, self.padding, self.output_padding
+        )
+
+    def describe(self) -> str:
+        kh, kw, c_in, c_out = self.weight.shape
+        text = f"{c_in}, {c_out}, kernel_size={(kh, kw)}, stride={self.stride}"
+        text += f", padding={self.padding}, output_padding={self.output_padding}"
+        return text + ("" if self.bias is not None else ", bias=False")
+
+
 class Embedding(Module):
     """A row of the weight (num_embeddings, embedding_dim) for each of the integers it is given.
 

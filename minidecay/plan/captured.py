@@ -31,7 +31,7 @@ def capture(step: Callable[..., Any]) -> "Captured":
             nothing. It clears the gradients itself.
 
     Raises:
-        TypeError: an input is neither an array nor a tensor.
+        TypeError: `step` is no function, or an input neither an array nor a tensor.
         RuntimeError: gradients of an earlier step are still there, or a captured step is called
             within another.
 
@@ -65,9 +65,14 @@ class Captured:
     """
 
     def __init__(self, step: Callable[..., Any]) -> None:
+        if not callable(step):
+            raise TypeError(f"capture: step is of type {type(step).__name__}; pass a function")
         self.step = step
         self.plans: dict[Key, list[Plan]] = {}
         self.eager_because: str | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Captured, (self.step,)  # a copy plans anew: copied plans would write elsewhere
 
     def __call__(self, *inputs: Tensor | np.ndarray) -> Any:
         return self._take(inputs, Plan.run)

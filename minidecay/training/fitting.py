@@ -9,12 +9,13 @@ import numpy as np
 
 from minidecay.data import Split, batches
 from minidecay.data.batching import Batch
-from minidecay.data.split import check_integer
+from minidecay.data.split import check_integer, check_split
 from minidecay.data.transforms import Transform
 from minidecay.nn import Module
+from minidecay.nn.module import check_module
 from minidecay.optim import AveragedModel, Optimizer, update_bn
 from minidecay.random import generator_state
-from minidecay.training.evaluation import Evaluation, check_split, evaluate
+from minidecay.training.evaluation import Evaluation, evaluate
 from minidecay.training.resuming import restore, save
 from minidecay.training.run_folder import Checkpoint, RunFolder
 from minidecay.training.stepping import Step
@@ -106,7 +107,7 @@ def fit(
         ValueError: the sizes do not fit: no epochs, more examples a batch than there are, or an
             optimiser that counts other epochs or holds no parameter of `model`. Or there is no
             `run` for what is to be kept.
-        TypeError: the data is no Split, or `run` no RunFolder.
+        TypeError: the data is no Split, `model` no Module, `optimizer` none, or `run` no RunFolder.
         Diverged: the loss is not finite, in training or after it. What was recorded before stays.
 
     >>> rng = np.random.default_rng(0)
@@ -119,6 +120,11 @@ def fit(
     """
     from tqdm import tqdm
 
+    check_module("fit: model", model)
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(
+            f"fit: optimizer is of type {type(optimizer).__name__}; give one of minidecay.optim"
+        )
     epochs = check_integer("fit: epochs", epochs, 1)
     check_split("fit: train", train)
     if test is not None:

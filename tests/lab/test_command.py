@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import tiny
 
+from minidecay.console import Terminated
 from minidecay.lab import noisy_memorization as noisy
 from minidecay.lab.machinery import arms, command
 from minidecay.lab.machinery.claims import Bound, Claim
@@ -422,6 +423,7 @@ def test_a_loss_that_is_not_finite_ends_with_1_and_names_seed_and_arm(run, tmp_p
     ("error", "code", "said"),
     [
         (KeyboardInterrupt(), 130, "interrupted; to go on add --resume --out '"),  # it has a space
+        (Terminated(), 143, "interrupted; to go on add --resume --out '"),
         (WorkerDied("a worker process was killed"), 1, "a worker process was killed; the records"),
     ],
 )
@@ -566,6 +568,18 @@ def test_a_run_stopped_by_ctrl_c_and_then_killed_ends_with_the_numbers_of_one_le
     assert process.communicate()[1] == ""
     assert process.returncode == 1
     assert arms_of(tmp_path) == whole
+
+
+@posix
+@pytest.mark.parametrize("kill", [os.kill, os.killpg])  # a scheduler tells the workers too
+def test_a_run_that_a_scheduler_ends_says_how_to_go_on(tmp_path, kill):
+    def end(process):
+        kill(process.pid, signal.SIGTERM)
+
+    process = start(tmp_path, "--scale", "demo", "--workers", "2")
+    said = interrupt(process, tmp_path, random.Random(0), end)
+    assert process.returncode == 143
+    assert re.fullmatch(r"\n\S+: interrupted; to go on add --resume --out \S+\n", said)
 
 
 @posix

@@ -1,5 +1,6 @@
 """A captured step does what the step does, bit for bit, or runs as it stands and says why."""
 
+import copy
 import sys
 import threading
 
@@ -186,6 +187,18 @@ def test_weights_that_are_loaded_are_those_that_train_on():
         training.run([4, 4])
         training.model.load_state_dict(Training(mlp, False).model.state_dict())
     np.testing.assert_equal(captured.run([4]), eager.run([4]))
+
+
+def test_a_copy_of_a_captured_step_plans_anew():
+    w = md.tensor([1.0, 2.0], requires_grad=True)
+    step = md.capture(lambda x: (md.from_numpy(x) * w).sum())
+    x = np.ones(2, np.float32)
+    assert step(x).item() == 3.0 and step.plans
+    twin = copy.deepcopy(step)
+    assert not twin.plans
+    with md.no_grad():
+        w[...] = [3.0, 4.0]
+    assert twin(x).item() == twin(x).item() == step(x).item() == 7.0
 
 
 def test_results_are_the_callers_and_inputs_stay_as_they_are():

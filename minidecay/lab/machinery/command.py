@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from minidecay.autograd import tensor
-from minidecay.console import tolerant
+from minidecay.console import TERMINATED, Terminated, tolerant
 from minidecay.devices import DEVICES
 from minidecay.files import write_json
 from minidecay.lab.machinery.arms import (
@@ -79,10 +79,11 @@ def perform(
             codes.append(_told(p, f"error: {error}", 2))
         except (Diverged, WorkerDied) as error:
             codes.append(_told(p, f"{error}; the records so far are in {where}", 1))
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as how:
             again = f"--resume --out {shlex.quote(str(out))}"
             print(file=sys.stderr)
-            return _told(p, f"interrupted; to go on add {again}", 130)
+            code = TERMINATED if isinstance(how, Terminated) else 130
+            return _told(p, f"interrupted; to go on add {again}", code)
     return max(codes)
 
 
