@@ -141,14 +141,14 @@ def test_training_repeats_bit_for_bit():
 
 def interrupt(optimizer, step):
     """Have the optimiser meet a Ctrl-C at its `step`-th update from now."""
-    update, left = optimizer.step, iter(range(step))
+    update, left = optimizer.update, iter(range(step))
 
-    def interrupted():
+    def interrupted(*args):
         if next(left, None) is None:
             raise KeyboardInterrupt
-        update()
+        update(*args)
 
-    optimizer.step = interrupted
+    optimizer.update = interrupted  # which a replayed step calls, too
 
 
 @pytest.mark.parametrize("step", range(0, EPOCHS * STEPS, 3))
