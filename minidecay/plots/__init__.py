@@ -2,7 +2,16 @@
 
 from minidecay.plots.curves import schedule
 from minidecay.plots.dosing import Intervals, Lines, dose_panels
+from minidecay.plots.examples import example_margins
 from minidecay.plots.learning import subset_accuracy
 from minidecay.plots.schedule_panels import schedules
 
-__all__ = ["Intervals", "Lines", "dose_panels", "schedule", "schedules", "subset_accuracy"]
+__all__ = [
+    "Intervals",
+    "Lines",
+    "dose_panels",
+    "example_margins",
+    "schedule",
+    "schedules",
+    "subset_accuracy",
+]

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from minidecay.data import Split, batches
-from minidecay.data.split import check_integer
+from minidecay.data.split import check_integer, check_split
 from minidecay.data.transforms import Transform
 from minidecay.nn import Module
+from minidecay.nn.module import check_module
 from minidecay.optim import AveragedModel, Optimizer, update_bn
 from minidecay.random import generator_state
-from minidecay.training.evaluation import Evaluation, check_split, evaluate
+from minidecay.training.evaluation import Evaluation, evaluate
 from minidecay.training.resuming import restore, save
 from minidecay.training.run_folder import Checkpoint, RunFolder
 from minidecay.training.stepping import Step
@@ -101,8 +102,8 @@ def fit(
         keep: epochs whose checkpoint is kept beside the latest, as `epoch-<n>`.
         metrics: called after each epoch with its number; what it returns, plain JSON, is the
             record's "metrics". It must leave the model's weights and modes as they are.
-        per_example: have `run` keep every epoch's predictions and margins (`arrays.npz`); its
-            "epoch" says which epoch each row is of.
+        per_example: have `run` keep every epoch's predictions, margins and losses
+            (`arrays.npz`); its "epoch" says which epoch each row is of.
         captured: take each step by `md.capture`; by default where every module is the library's
             own. Pass True for modules of your own whose forward does the same at every step.
         progress: show a bar; by default where standard error is a terminal.
@@ -112,7 +113,7 @@ def fit(
         ValueError: the sizes do not fit: no epochs, more examples a batch than there are, or an
             optimiser that counts other epochs or holds no parameter of `model`. Or there is no
             `run` for what is to be kept, or no such weight for each example.
-        TypeError: the data is no Split, or `run` no RunFolder.
+        TypeError: the data is no Split, `model` no Module, `optimizer` none, or `run` no RunFolder.
         Diverged: the loss is not finite, in training or after it. What was recorded before stays.
 
     >>> rng = np.random.default_rng(0)
@@ -125,6 +126,11 @@ def fit(
     """
     from tqdm import tqdm
 
+    check_module("fit: model", model)
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(
+            f"fit: optimizer is of type {type(optimizer).__name__}; give one of minidecay.optim"
+        )
     epochs = check_integer("fit: epochs", epochs, 1)
     check_split("fit: train", train)
     if test is not None:
@@ -296,7 +302,7 @@ class _Weighted:
 
 
 class _Examples:
-    """Every epoch's predictions and margins, (epochs, examples), kept in the run's arrays.npz."""
+    """Every epoch's predictions, margins and losses, (epochs, examples), in arrays.npz."""
 
     def __init__(self, run: RunFolder, done: int) -> None:
         self.run, kept = run, run.load_arrays()
@@ -309,6 +315,7 @@ class _Examples:
             if seen is not None:
                 new[f"{split}_predictions"] = seen.predictions.astype(np.int16)
                 new[f"{split}_margins"] = seen.margins
+                new[f"{split}_losses"] = seen.losses
         for name, row in new.items():
             self.rows.setdefault(name, []).append(row)
         self.run.save_arrays(**{name: np.stack(rows) for name, rows in self.rows.items()})

@@ -141,14 +141,14 @@ def test_training_repeats_bit_for_bit():
 
 def interrupt(optimizer, step):
     """Have the optimiser meet a Ctrl-C at its `step`-th update from now."""
-    update, left = optimizer.step, iter(range(step))
+    update, left = optimizer.update, iter(range(step))
 
-    def interrupted():
+    def interrupted(*args):
         if next(left, None) is None:
             raise KeyboardInterrupt
-        update()
+        update(*args)
 
-    optimizer.step = interrupted
+    optimizer.update = interrupted  # which a replayed step calls, too
 
 
 @pytest.mark.parametrize("step", range(0, EPOCHS * STEPS, 3))
@@ -241,7 +241,7 @@ def test_a_fork_yields_the_records_it_was_given_before_its_own(tmp_path):
     assert [record["lr"] for record in records] == [0.3, 0.3, 0.5, 0.5]
 
 
-def test_predictions_and_margins_of_every_epoch_are_kept_where_asked(tmp_path):
+def test_predictions_margins_and_losses_of_every_epoch_are_kept_where_asked(tmp_path):
     with RunFolder(tmp_path, {}) as run:
         network, _, epochs = training(run=run, per_example=True)
         records = list(epochs)
@@ -250,8 +250,10 @@ def test_predictions_and_margins_of_every_epoch_are_kept_where_asked(tmp_path):
     assert {name: (array.dtype.name, array.shape) for name, array in arrays.items()} == {
         "train_predictions": ("int16", (EPOCHS, 50)),
         "train_margins": ("float32", (EPOCHS, 50)),
+        "train_losses": ("float32", (EPOCHS, 50)),
         "test_predictions": ("int16", (EPOCHS, 20)),
         "test_margins": ("float32", (EPOCHS, 20)),
+        "test_losses": ("float32", (EPOCHS, 20)),
     }
     for name, data in (("train", TRAIN), ("test", TEST)):
         right = arrays[f"{name}_predictions"] == data.labels
@@ -259,6 +261,7 @@ def test_predictions_and_margins_of_every_epoch_are_kept_where_asked(tmp_path):
         assert np.array_equal(right, arrays[f"{name}_margins"] > 0)
         last = evaluate(network, data)
         assert np.array_equal(last.margins, arrays[f"{name}_margins"][-1])
+        assert np.array_equal(last.losses, arrays[f"{name}_losses"][-1])
 
 
 @pytest.mark.parametrize("torn", ["save_arrays", "append", "save_checkpoint"])

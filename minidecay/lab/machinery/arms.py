@@ -66,7 +66,7 @@ class Settings:
 
     Attributes:
         wrn: depth and width of the wide residual network.
-        per_example: keep every epoch's predictions and margins, for `Trained.arrays`.
+        per_example: keep every epoch's predictions, margins and losses, for `Trained.arrays`.
     """
 
     scale: str = "demo"
@@ -153,8 +153,18 @@ class Trained(Mapping[str, "list[Record]"]):
         return float(records[epoch if epoch < 0 else epoch - 1][split][subset])
 
     def arrays(self, arm: str) -> dict[str, NDArray[Any]]:
-        """What `fit(per_example=True)` kept of it: predictions and margins, (epochs, examples)."""
-        return read_npz(self.folder / arm / "arrays.npz")
+        """What `fit(per_example=True)` kept of it, epoch 1 first: rows of (epochs, examples).
+
+        An arm that forks has kept its own epochs alone; those it shares are read where they lie.
+        """
+        own = read_npz(self.folder / arm / "arrays.npz")
+        fork = self.settings.arms()[arm].fork
+        if fork is None:
+            return own
+        parent, epoch = fork
+        before = self.arrays(parent)
+        shared = before["epoch"] <= epoch
+        return {name: np.concatenate([before[name][shared], rows]) for name, rows in own.items()}
 
     @cached_property
     def data(self) -> Data:
