@@ -46,7 +46,10 @@ def main(experiment: Experiment, argv: Sequence[str] | None, prog: str | None) -
 
 @tolerant
 def main_of_all(experiments: Sequence[Experiment], argv: Sequence[str], prog: str) -> int:
-    """All experiments after each other, each into a folder of its own; the worst exit code."""
+    """All experiments after each other, each into a folder of its own; the worst exit code.
+
+    One that lacks what it needs is told first, and left out.
+    """
     p = parser("Run every experiment, each into a folder of its own.", ("mlp",), prog)
     return perform(experiments, p.parse_args(argv), p)
 
@@ -65,9 +68,10 @@ def perform(
     except RuntimeError as error:
         print(f"{p.prog}: error: {error}", file=sys.stderr)
         return 2
-    codes = []
+    able = [experiment for experiment in experiments if _has_what_it_needs(experiment, p.prog)]
+    codes = [2] if len(able) < len(experiments) else []
     try:
-        for experiment in experiments:
+        for experiment in able:
             where = out if len(experiments) == 1 else out / experiment.name
             which = (options.model,) if len(experiment.models) > 1 else ()
             settings = experiment.settings(options.scale, *which, device=options.device)
@@ -86,6 +90,17 @@ def perform(
         again = f"--resume --out {shlex.quote(str(out))}"
         print(f"\n{p.prog}: interrupted; to go on add {again}", file=sys.stderr)
         return 130
+
+
+def _has_what_it_needs(experiment: Experiment, prog: str) -> bool:
+    """Say in a line what is missing, where something is."""
+    try:
+        if experiment.needs is not None:
+            experiment.needs()
+        return True
+    except ImportError as error:
+        print(f"{prog}: error: {experiment.name} needs {error}", file=sys.stderr)
+        return False
 
 
 def run(
