@@ -2,6 +2,7 @@
 
 from minidecay.plots.curves import schedule
 from minidecay.plots.learning import subset_accuracy
+from minidecay.plots.probes import Transfer, transfer
 from minidecay.plots.schedule_panels import schedules
 
-__all__ = ["schedule", "schedules", "subset_accuracy"]
+__all__ = ["Transfer", "schedule", "schedules", "subset_accuracy", "transfer"]
