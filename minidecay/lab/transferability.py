@@ -48,7 +48,8 @@ class TransferSettings(Staged):
     """Decay on pattern sets, without noise since that has nothing to transfer, and on digits.
 
     Attributes:
-        ridge: of the probe; in pilots a tenth or ten times of it changed next to nothing.
+        ridge: of the probe. On pilot seed 100 a tenth or ten times of it moved no accuracy over all
+            by more than 0.02 at width 64, by up to 0.09 at width 256.
         wide: the width of an arm with random features enough for the simple patterns, or None.
         halves: how many halves of the digits' classes are sources.
         half: which of them, see `Half`; None for pattern sets.
