@@ -4,14 +4,17 @@ from minidecay.plots.curves import schedule
 from minidecay.plots.dosing import Intervals, Lines, dose_panels
 from minidecay.plots.examples import example_margins
 from minidecay.plots.learning import subset_accuracy
+from minidecay.plots.probes import Transfer, transfer
 from minidecay.plots.schedule_panels import schedules
 
 __all__ = [
     "Intervals",
     "Lines",
+    "Transfer",
     "dose_panels",
     "example_margins",
     "schedule",
     "schedules",
     "subset_accuracy",
+    "transfer",
 ]
