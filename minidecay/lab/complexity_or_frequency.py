@@ -145,8 +145,9 @@ def claims(settings: ControlSettings) -> list[Claim[Seed]]:
             Bound("the rate's less weight decay's", lambda s: s.moves[0] - s.moves[1], "<=", 0.25),
             Bound("and the other way", lambda s: s.moves[1] - s.moves[0], "<=", 0.25),
         ]),
-        Claim("V", "so the large rate leaves here what comes too seldom, not what has many "
-              "patterns a class; what is too seldom goes with rate, weight decay and all else", [
+        Claim("V", "what the large rate leaves unlearned here is what comes too seldom, not what "
+              "has many patterns a class; how seldom that is depends on rate, weight decay and "
+              "what else there is to learn", [
             Bound("60 copies of 30 a class less 9 of 10", lambda s: s.gap("reversal", 1, 0),
                   ">=", 0.20),
             Bound("size of a doubling of patterns over one of copies, within",
