@@ -3,5 +3,6 @@
 from minidecay.plots.curves import schedule
 from minidecay.plots.learning import subset_accuracy
 from minidecay.plots.schedule_panels import schedules
+from minidecay.plots.trajectories import Line, Panel, panels
 
-__all__ = ["schedule", "schedules", "subset_accuracy"]
+__all__ = ["Line", "Panel", "panels", "schedule", "schedules", "subset_accuracy"]
