@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 import tiny
 
-from minidecay.lab.machinery import arms, command
 from minidecay.lab import noisy_memorization as noisy
+from minidecay.lab.machinery import arms, command
 from minidecay.lab.machinery.claims import Bound, Claim
 from minidecay.lab.machinery.workers import WorkerDied, cores
 from minidecay.training import RunFolder

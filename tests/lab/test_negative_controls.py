@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import pytest
 
 from minidecay.lab.machinery.arms import train_seed
-from minidecay.lab.noisy_memorization import NoisySettings, Seed, claims
 from minidecay.lab.machinery.workers import cores, run_tasks
+from minidecay.lab.noisy_memorization import NoisySettings, Seed, claims
 
 SEED = 100  # of those that do not count
 
