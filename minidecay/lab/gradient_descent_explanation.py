@@ -21,10 +21,9 @@ of SGD, which its noise decides. The network has width 64 throughout.
 
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ from minidecay import plots
 from minidecay.lab.machinery import command
 from minidecay.lab.machinery.arms import Arm, Data, Metrics, Trained
 from minidecay.lab.machinery.claims import Bound, Claim
-from minidecay.lab.machinery.curvature import sharpness
+from minidecay.lab.machinery.curvature import sharpness, steps_to_jump
 from minidecay.lab.machinery.experiment import Experiment
 from minidecay.lab.machinery.scales import Staged
 from minidecay.nn import Module
@@ -134,7 +133,7 @@ class Seed:
 
     def edge(self, arm: str) -> dict[int, float]:
         """lambda x rate by epoch, where the largest eigenvalue lambda was measured."""
-        measured = {r["epoch"]: edge_of(r) for r in self.arms[arm]}
+        measured = {record["epoch"]: edge_of(record) for record in self.arms[arm]}
         return {epoch: edge for epoch, edge in measured.items() if edge is not None}
 
     def stage_one(self) -> float:
@@ -142,7 +141,7 @@ class Seed:
         return max(edge for epoch, edge in self.edge("decay").items() if epoch <= self.first)
 
     def full(self, arm: str, split: str, subset: str) -> float:
-        """Accuracy of full-batch descent, at the step where it is asked what it has learned."""
+        """Of full-batch descent, at the step where it is asked what it has learned."""
         return float(self.arms[arm][self.learned - 1][split][subset])
 
     def slower(self) -> float:
@@ -153,17 +152,9 @@ class Seed:
         return float(decayed - constant)
 
     def delay(self) -> float:
-        """Steps from where lambda x rate crosses 2 (1 + momentum) to a loss twice the lowest.
-
-        Of full-batch descent, the crossing interpolated; NaN where one of the two never comes.
-        """
-        loss = np.array([record["loss"] for record in self.arms["full_batch"]])
-        jumps = np.flatnonzero(loss[1:] > 2 * np.minimum.accumulate(loss)[:-1]) + 2
-        edge = self.edge("full_batch")
-        for (before, low), (after, high) in pairwise(edge.items()):
-            if low < STABLE <= high and len(jumps):
-                return float(jumps[0] - np.interp(STABLE, (low, high), (before, after)))
-        return math.nan
+        """Steps of full-batch descent from where it becomes unstable to where its loss jumps up."""
+        losses = [record["loss"] for record in self.arms["full_batch"]]
+        return steps_to_jump(self.edge("full_batch"), losses, STABLE)
 
 
 def edge_of(record: Mapping[str, Any]) -> float | None:
@@ -239,41 +230,32 @@ def summary(seeds: Mapping[int, Seed], settings: DescentSettings) -> str:
 
 def figure(runs: Mapping[int, Trained], settings: DescentSettings, path: Path) -> None:
     """SGD over epochs, full-batch descent over steps: loss, complex, noise, lambda x rate."""
-    small = [f"constant_{rate:g}" for rate in settings.small]
-    large = f"constant {settings.large:g}"
-    decay = "learning-rate decay"
-    names = {"decay": decay, "constant_large": large, **{a: a.replace("_", " ") for a in small}}
-    columns = [
-        ("SGD, batches of " + str(settings.batch_size), "epoch", names, settings.decays),
-        ("the full batch, no gradient noise", "step",
-         {"full_batch_decay": decay, "full_batch": large}, (settings.early,)),
-    ]  # fmt: skip
-    colours = dict(zip(names.values(), COLOURS, strict=False))
-    rows: list[tuple[str, Callable[[Mapping[str, Any]], float | None]]] = [
-        ("training loss (nats)", lambda record: float(record["loss"])),
-        ("accuracy, complex (test)", lambda record: float(record["test"]["complex"])),
-        ("accuracy, noise (train)", lambda record: float(record["train"]["noise"])),
-        ("largest eigenvalue x rate", edge_of),
-    ]
-    grid = [
-        [
-            plots.Panel(
-                label,
-                [
-                    plots.Line.of(name, [each[arm] for each in runs.values()], value, colours[name])
-                    for arm, name in arms.items()
-                ],
-                title if label == rows[0][0] else "",
-                x if value is edge_of else "",
-                log=value in (rows[0][1], edge_of),
-                level=(STABLE, "2 (1 + momentum)") if value is edge_of else None,
-                marks=marks,
-            )
-            for title, x, arms, marks in columns
+    decay, large = "learning-rate decay", f"constant {settings.large:g}"
+    sgd = {"decay": decay, "constant_large": large}
+    sgd |= {f"constant_{rate:g}": f"constant {rate:g}" for rate in settings.small}
+    colours = dict(zip(sgd.values(), COLOURS, strict=False))
+
+    def column(title: str, x: str, arms: Mapping[str, str], decays: Any) -> list[plots.Panel]:
+        def panel(label: str, value: Any, **options: Any) -> plots.Panel:
+            lines = [
+                plots.Line.of(name, [each[arm] for each in runs.values()], value, colours[name])
+                for arm, name in arms.items()
+            ]
+            return plots.Panel(label, lines, marks=decays, **options)
+
+        level = STABLE, "2 (1 + momentum)"
+        return [
+            panel("training loss (nats)", lambda record: record["loss"], title=title, log=True),
+            panel("accuracy, complex (test)", lambda record: record["test"]["complex"]),
+            panel("accuracy, noise (train)", lambda record: record["train"]["noise"]),
+            panel("largest eigenvalue x rate", edge_of, xlabel=x, log=True, level=level),
         ]
-        for label, value in rows
-    ]
-    plots.panels(grid, path)
+
+    batches = f"SGD, batches of {settings.batch_size}"
+    left = column(batches, "epoch", sgd, settings.decays)
+    full = {"full_batch_decay": decay, "full_batch": large}
+    right = column("the full batch, no gradient noise", "step", full, (settings.early,))
+    plots.panels(list(zip(left, right, strict=True)), path)
 
 
 EXPERIMENT = Experiment(

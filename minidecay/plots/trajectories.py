@@ -72,9 +72,9 @@ def panels(grid: Sequence[Sequence[Panel]], path: str | os.PathLike[str] | None 
     """Draw rows of panels under one legend.
 
     Those of a column share the axis along x, those of a row the upright one where it is named
-    alike. Bands go from the lowest run to the highest. The figure is saved to `path` (.png, .pdf or .svg)
-    where one is given, whole or not at all. ValueError where rows differ in length, or there is
-    none.
+    alike. Bands go from the lowest run to the highest. The figure is saved to `path` (.png, .pdf or
+    .svg) where one is given, whole or not at all. ValueError where rows differ in length, or there
+    is none.
 
     >>> loss = Panel("loss (nats)", [Line("decay", [1, 2], [[2.3, 0.4], [2.3, 0.6]])])
     >>> [axes.get_ylabel() for axes in panels([[loss]]).axes]

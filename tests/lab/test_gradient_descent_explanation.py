@@ -128,3 +128,14 @@ def test_the_experiment_runs_to_its_verdicts_in_miniature(tmp_path, monkeypatch,
     assert all(r["metrics"]["largest_eigenvalue"] > 0 for r in results["arms"]["decay"]["100"])
     picture = tmp_path / "run" / "gradient-descent-explanation.png"
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_time_of_a_full_batch_is_told_from_smaller_ones(monkeypatch):
+    def seen(network, optimizer, some, **options):
+        taken.append((len(some), options["batch_size"]))
+        return fit(network, optimizer, some, **options)
+
+    taken, fit = [], arms.fit
+    monkeypatch.setattr(arms, "fit", seen)
+    assert arms.seconds_an_epoch(replace(TINY, n_train=10**8, batch_size=10**8)) > 0
+    assert taken == [(4000, 2000)]

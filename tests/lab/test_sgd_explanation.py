@@ -45,9 +45,7 @@ def test_each_claim_looks_at_its_own_numbers():
     judged = {claim.name: claim.judge({100: seed}) for claim in sgd.claims(TINY)}
     values = {name: each["value"] for name, each in judged.items()}
     assert values["S1"] == pytest.approx(0.05 - 0.03)  # means of epochs 4 to 6, and 2 to 4
-    assert values["S2"] == pytest.approx(
-        (1.0 + 0.03) - (0.4 + 0.04)
-    )
+    assert values["S2"] == pytest.approx((1.0 + 0.03) - (0.4 + 0.04))
     assert values["S3"] == pytest.approx(0.02)
     assert values["S4"] == pytest.approx(0.6 - 0.4)
     assert values["S5"] == pytest.approx(0.2 - (0.3 + 0.04))  # against the lower of two late decays

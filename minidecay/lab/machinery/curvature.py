@@ -9,7 +9,9 @@ an eigenvector whose eigenvalue exceeds 2 (1 + m) / lr (Cohen et al. 2021, arXiv
 """
 
 import copy
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -122,3 +124,25 @@ def largest_eigenvalue(
         if residual <= tol * abs(values[-1]) or len(basis) == min(most, start.size):
             return float(values[-1])
         basis.append(v / beside[-1])
+
+
+def steps_to_jump(
+    products: Mapping[int, float], losses: Sequence[float], threshold: float
+) -> float:
+    """Steps from where lambda x rate crosses the threshold to a loss above twice the lowest before.
+
+    Args:
+        products: lambda x rate by step; the crossing is interpolated between those measured.
+        losses: of each step, from step 1 on.
+
+    Returns NaN where one of the two never comes.
+
+    >>> steps_to_jump({1: 3.0, 3: 5.0}, [1.0, 0.4, 0.3, 0.7], threshold=4.0)
+    2.0
+    """
+    lowest = np.minimum.accumulate(losses)
+    jumps = np.flatnonzero(np.asarray(losses)[1:] > 2 * lowest[:-1]) + 2
+    for (before, low), (after, high) in pairwise(products.items()):
+        if low < threshold <= high and len(jumps):
+            return float(jumps[0] - np.interp(threshold, (low, high), (before, after)))
+    return math.nan

@@ -53,7 +53,7 @@ def silent_units(network: Module, split: Split, least: float = 0.01) -> float:
     >>> from minidecay.nn import Linear, Sequential
     >>> layer = Linear(1, 2, bias=False)
     >>> layer.load_state_dict({"weight": np.float32([[1.0, -1.0]])})
-    >>> silent_units(Sequential(layer, ReLU()), Split(np.ones((9, 1)), np.zeros(9, int)))
+    >>> silent_units(Sequential(layer, ReLU()), Split(np.float32([[1.0]]), np.array([0])))
     0.5
     """
     x, shares = from_numpy(split.images, network.device), []
