@@ -125,7 +125,7 @@ def _draw(panel: Panel, axes: Any) -> None:
         look: dict[str, Any] = {"linestyle": line.style}
         if line.style not in LINES:
             look = {"linestyle": "", "marker": line.style, "markersize": 6, "zorder": 3}
-        elif len(line.x) <= 20:
+        elif len(line.x) <= 8:
             look |= {"marker": ".", "markersize": 4}
         axes.plot(line.x, values.mean(axis=0), color=line.colour, label=line.label, **look)
         low, high = values.min(axis=0), values.max(axis=0)
