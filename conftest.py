@@ -7,6 +7,9 @@ import pytest
 
 import minidecay as md
 
+# They hold no doctests, and as modules all of them would bear one name.
+collect_ignore_glob = ["*conftest.py"]
+
 
 @pytest.fixture(autouse=True)
 def names(doctest_namespace: dict[str, Any]) -> None:

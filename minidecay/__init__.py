@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from minidecay import functions
+from minidecay import functions, hints
 from minidecay.autograd import Tensor, from_numpy, no_grad, tensor
 from minidecay.devices.ladders import use_kernels
 from minidecay.functions import *  # noqa: F403
@@ -22,13 +22,13 @@ from minidecay.testing import gradcheck
 if TYPE_CHECKING:
     from minidecay import data, exchange, look, models, nn, optim, plots, random, training
     from minidecay.exchange import from_dlpack, from_torch, load, save, to_torch
-    from minidecay.look import draw, profile, summary
+    from minidecay.look import draw, explain, profile, summary
 
 # Loaded when first looked at, to be quick at the start.
 _LAZY = ("data", "exchange", "look", "models", "nn", "optim", "plots", "random", "training")
 _LAZY_NAMES = {
     **dict.fromkeys(("from_dlpack", "from_torch", "load", "save", "to_torch"), "exchange"),
-    **dict.fromkeys(("draw", "profile", "summary"), "look"),
+    **dict.fromkeys(("draw", "explain", "profile", "summary"), "look"),
 }
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "data",
     "draw",
     "exchange",
+    "explain",
     "from_dlpack",
     "from_numpy",
     "from_torch",
@@ -65,4 +66,4 @@ def __getattr__(name: str) -> Any:
         return import_module(f"minidecay.{name}")
     if name in _LAZY_NAMES:
         return getattr(import_module(f"minidecay.{_LAZY_NAMES[name]}"), name)
-    raise AttributeError(f"module 'minidecay' has no attribute {name!r}")
+    raise hints.missing("module 'minidecay'", name, hints.PACKAGE)

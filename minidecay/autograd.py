@@ -5,11 +5,11 @@ How `backward` walks through what is recorded stands in `graph.py`, what `x + y`
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minidecay import recording
+from minidecay import hints, recording
 from minidecay.devices import Device
 from minidecay.devices import device as find_device
 from minidecay.devices.protocol import Array
@@ -268,6 +268,11 @@ class Tensor(Methods):
         except ValueError as error:
             raise ValueError(f"writing in place into {self.shape}: {error}") from error
         self._version.count += 1
+
+    if not TYPE_CHECKING:  # which knows what is here
+
+        def __getattr__(self, name):
+            raise hints.missing("'Tensor' object", name, hints.TENSOR)
 
     def _apply(self, op: Op, *operands: Any) -> "Tensor":
         return apply(op, *operands)

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from minidecay import __version__
 from minidecay.console import tolerant
@@ -33,6 +34,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         nargs=argparse.REMAINDER,
         help="the experiment's own options: `minidecay run NAME --help` lists them",
     )
+    verdicts = commands.add_parser("verdicts", help="the claims of finished runs, as a table")
+    verdicts.add_argument("folder", metavar="DIR", type=Path, help="a folder that `run` wrote into")
+    verdicts.add_argument(
+        "--keep", metavar="DIR", type=Path, help="write claims and pictures into this folder"
+    )
     kernels = commands.add_parser(
         "kernels", help="list the CUDA kernels, and check them on the CPU"
     )
@@ -49,6 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _list()
         case "run":
             return _run(run, arguments.name, arguments.options)
+        case "verdicts":
+            return _verdicts(verdicts, arguments.folder, arguments.keep)
         case "kernels":
             return command.main(arguments)
         case "schedules":
@@ -77,6 +85,20 @@ def _run(parser: argparse.ArgumentParser, name: str, options: list[str]) -> int:
         known = ", ".join([*lab.EXPERIMENTS, "all"])
         parser.error(f"no experiment is called {name!r}; choose from {known}")
     return laboratory.main(lab.load(name), options, prog)
+
+
+def _verdicts(parser: argparse.ArgumentParser, folder: Path, keep: Path | None) -> int:
+    from minidecay.lab.machinery import verdicts
+
+    try:
+        found = verdicts.find(folder)
+        written = verdicts.keep(folder, keep) if keep else []
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    print(f"{verdicts.markdown(found)}\n\n{verdicts.counted(found)}")
+    for path in written:
+        print(f"kept  {path}")
+    return 0
 
 
 def _schedules(parser: argparse.ArgumentParser, path: str | None) -> int:

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+__all__ = ["generator_state", "restore_generator", "stream"]
+
 BIT_GENERATORS = ("Philox", "PCG64", "PCG64DXSM", "SFC64")
 
 

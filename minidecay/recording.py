@@ -43,7 +43,10 @@ def current() -> "Recording | None":
 
 
 def replayed(method: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a method that a replay calls again as a whole, such as an optimiser's step."""
+    """Decorate a method that a replay calls again as a whole, such as an optimiser's step.
+
+    What it gives to the step it writes into arrays that it is passed.
+    """
 
     @wraps(method)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -51,6 +54,8 @@ def replayed(method: Callable[P, R]) -> Callable[P, R]:
         if recording is None:
             return method(*args, **kwargs)
         recording.calls.append(partial(method, *args, **kwargs))
+        for array in arrays((args, kwargs)):
+            recording._knows(array)  # it may be written into, and is again at each replay
         _state.recording = None
         try:
             return method(*args, **kwargs)
@@ -159,8 +164,8 @@ class Recording:
                     self._cannot(f"{name} is given an array that is no input of the step")
             if name == "to_numpy" or isinstance(result, float):
                 self._cannot("it reads a value (item, numpy, a comparison); do that outside of it")
-            if name == "dropout":
-                self._cannot("it draws a dropout mask, another one at every step")
+            if name == "dropout" and not isinstance(args[3], np.ndarray):
+                self._cannot("it counts dropout masks by a number of its own; use nn.Dropout")
             if isinstance(result, np.generic):
                 result = np.asarray(result)  # one of NumPy's scalars has no memory to write again
             for array in arrays(result):

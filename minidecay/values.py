@@ -49,6 +49,25 @@ def beside(name: str, tensor: "Tensor", value: Any) -> Any:
     return real_array(name, value if isinstance(value, np.ndarray) else np.asarray(value))
 
 
+def companion(name: str, value: Any, *operands: Any) -> Any:
+    """The array of what `operands` are looked up or chosen by: labels, indices, a condition.
+
+    Raises:
+        ValueError: it is a tensor of another device than one of them, or a ragged list.
+        TypeError: it holds no real numbers, or masked ones.
+    """
+    if is_tensor(value):
+        for each in operands:
+            if is_tensor(each) and each.device is not value.device:
+                raise two_devices(name, each, value)
+        return value.data
+    try:
+        array = np.asanyarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name}: nested lists of different lengths; make them equal") from error
+    return real_array(name, array)
+
+
 def comparable(tensor: "Tensor", value: Any) -> Any:
     """What `beside` gives, of a shape that broadcasts; NotImplemented for what has no numbers.
 

@@ -20,9 +20,10 @@ PACKAGE = ROOT / "minidecay"
 
 # Imports go one way: what stands on the right may import what stands on its left.
 LAYERS = (
-    *("files", "tables", "random", "cuda", "devices", "recording", "ops", "graph", "operators"),
-    *("methods", "printing", "values", "autograd", "plan", "functions", "testing", "nn", "models"),
-    *("optim", "data", "training", "exchange", "plots", "look", "console", "lab", "doctor", "cli"),
+    *("files", "hints", "tables", "random", "cuda", "devices", "recording", "ops", "graph"),
+    *("operators", "methods", "printing", "values", "autograd", "plan", "functions", "testing"),
+    *("nn", "models", "optim", "data", "training", "exchange", "plots", "look", "console", "lab"),
+    *("doctor", "cli"),
     "__main__",
 )
 
@@ -196,3 +197,17 @@ def test_no_file_names_a_machine_or_a_registry(forbidden):
 
 def test_the_kernels_are_reached_through_the_package():
     assert (PACKAGE / "kernels" / "README.md").is_file()
+
+
+def test_any_folders_of_tests_run_in_one_command():
+    files = list((ROOT / "tests").rglob("test_*.py"))
+    assert len({path.name for path in files}) == len(files)  # as modules they have these names
+    folders = [path.parent for path in (ROOT / "tests").glob("*/conftest.py")]
+    assert len(folders) > 1
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", *map(str, folders)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout

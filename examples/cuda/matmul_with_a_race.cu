@@ -1,4 +1,4 @@
-// 03_smem_tile of the matmul ladder with a mistake planted in it: a barrier is missing.
+// 03_smem_tile of the matmul ladder, its tiles smaller, with a mistake planted: no second barrier.
 //
 //        warp 0    copy tile 0 |barrier| sum tile 0   copy tile 1 |barrier| sum tile 1
 //        warp 1    copy tile 0 |barrier| sum tile 0 ........ still reading tile 0

@@ -11,7 +11,7 @@
 // col2im(gy @ w^T): each element of x sums the columns that it was copied to. It gathers them, so
 // that no two threads write one place.
 //
-// Bytes: im2col writes 4 N OH OW KH KW C, KH KW times what it read at stride 1, and the product
+// Bytes: im2col writes 4 N OH OW KH KW C, at stride 1 KH KW times what x has, and the product
 // reads them all again; col2im the other way round. FLOPs: 2 for each multiply-add in the
 // product, none here; finding a place takes five integer divisions, so it is found once for four
 // channels. What limits it: memory, its speed as well as its size. The next rung makes each tile

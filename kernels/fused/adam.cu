@@ -11,7 +11,7 @@
 //
 // Bytes: 28 n (w, g, m and v read, w, m and v written), 36 n with AMSGRAD; FLOPs: about 14 n, a
 // root and a division among them. Memory limits it. The moments move by a share of a difference,
-// since the shares are small numbers that float32 holds well, and 1 - 0.999f is off by 5e-5 of
+// since the shares are small numbers that float32 holds well, and 1 - 0.999f is off by 1.3e-5 of
 // itself.
 // lr, c1 and c2 are read from memory: what is passed as a number is baked into a captured step.
 #include "common/four.cuh"

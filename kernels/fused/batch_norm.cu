@@ -15,8 +15,8 @@
 // is lost where the mean is a thousand times the deviation, as in E[x^2] - E[x]^2 it would be.
 //
 // Bytes forward: 12 for each x (read for the moments and to normalise; y written); backward: 20 (gy
-// and x twice, gx), and 4 for each reading of y (RELU) and of the residual. FLOPs: about 12 and
-// 12. Memory limits it: what fusing saves is the 8 to 16 bytes of a ReLU and of a residual's
+// and x twice, gx), and 4 for each reading of y (RELU) and of the residual. FLOPs: about 17 and
+// 16. Memory limits it: what fusing saves is the 8 to 16 bytes of a ReLU and of a residual's
 // addition.
 #ifndef RESIDUAL
 #define RESIDUAL 0  // 1: add `residual` before the activation; backward also writes its gradient

@@ -9,7 +9,7 @@
 //
 // The matmul ladder's 64 x 64 tiles would be mostly beyond the edge of a 10-column product. Bytes:
 // 4 batch (M K + K N + M N) as long as a matrix is one tile; FLOPs: 2 batch M N K. What limits it:
-// at K = 64 some 8 FLOPs a byte, so memory, and for the very small ones the latency of two barriers
+// at K = 64 some 6 FLOPs a byte, so memory, and for the very small ones the latency of two barriers
 // a slice. Prototype and options are those of kernels/matmul.
 #include "common/matmul.cuh"
 
@@ -20,6 +20,7 @@ constexpr int BK = 16;
 constexpr int PAD = 32 / BK;  // at the end of a tile's rows: load_tiles says why
 constexpr int THREADS = SIDE * SIDE;
 constexpr int BLOCKS = 14;  // on an SM at once: at most 72 registers a thread
+static_assert(THREADS <= 1024, "a block has at most 1024 threads");
 
 //! grid    cdiv(N, TILE), cdiv(M, TILE), batch
 //! block   THREADS

@@ -11,8 +11,9 @@
 // results: no atomics, and the order of the additions is fixed.
 //
 // Bytes: 4 for each x; FLOPs: one each. Memory limits it, as long as enough reads are under way: a
-// thread asks for UNROLL numbers before it adds the first. Each thread adds up a strand of its own,
-// of cdiv(length, 256 parts) numbers or so, and rounding errors grow with that, not with `length`.
+// thread asks for UNROLL numbers before it adds the first. Each thread adds up a strand of its own
+// (in a warp's row a 32nd of it, in a block's part a 256th, in a column's a ROWS-th), and rounding
+// errors grow with that, not with `length`.
 #include "common/columns.cuh"
 
 #ifndef OP

@@ -12,10 +12,11 @@
 //   loss = -log softmax(x)[label]         d loss / d x = softmax(x) - one_hot(label)
 //
 // Bytes: 4 for each logit read and 4 for each number written, since a row of a few thousand classes
-// is still in the cache at its second and third reading; FLOPs: about 5 a logit, and one exp each
-// time it is read. `softmax_cross_entropy_forward_backward` writes the gradient at once and saves
-// the probabilities' 8 bytes a logit. What limits it: memory; with few classes the lanes beyond
-// them, which idle, and for a batch of some hundred rows the launch itself.
+// is still in the cache at its second and third reading; FLOPs: about 5 a logit, and an exp at the
+// second and the third reading (log_softmax: at the second alone).
+// `softmax_cross_entropy_forward_backward` writes the gradient at once and saves the probabilities'
+// 8 bytes a logit. What limits it: memory; with few classes the lanes beyond them, which idle, and
+// for a batch of some hundred rows the launch itself.
 #include "common/reduce.cuh"
 
 constexpr int WARPS = 4;  // rows a block

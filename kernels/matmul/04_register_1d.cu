@@ -17,7 +17,7 @@ constexpr int BK = 8;
 constexpr int TM = 8;
 constexpr int PAD = 32 / BK;  // at the end of a tile's rows: load_tiles says why
 constexpr int THREADS = BM / TM * BN;
-constexpr int BLOCKS = 4;  // on an SM at once: at most 32 registers a thread
+constexpr int BLOCKS = 4;  // on an SM of 2048 threads at once: at most 32 registers a thread
 static_assert(BM % TM == 0 && THREADS <= 1024, "whole columns, at most 1024 threads");
 static_assert(BN % 32 == 0, "a warp lies in one row of threads");
 

@@ -22,7 +22,7 @@ constexpr int BN = SIDE * TN;
 constexpr int BK = 8;
 constexpr int PAD = 32 / BK;  // at the end of a tile's rows: load_tiles says why
 constexpr int THREADS = SIDE * SIDE;
-constexpr int BLOCKS = 5;  // on an SM at once: at most 48 registers a thread
+constexpr int BLOCKS = 5;  // on an SM at once, if it holds as many: at most 48 registers
 static_assert(THREADS <= 1024, "a block has at most 1024 threads");
 
 //! grid    cdiv(N, BN), cdiv(M, BM), batch

@@ -7,15 +7,16 @@
 //                  -4x4 ... 4x4          16 threads of a half warp read neighbours of Bs
 //
 // As is stored as As[k][m], whichever way A lies in memory: then the elements of a column of A, too,
-// are neighbours. What comes as a float4 along k is written to four rows; PAD puts these in
-// different banks and keeps each row aligned to a float4.
+// are neighbours. What comes as a float4 along k is written to four rows, one after the other, and
+// a warp writes 16 elements of the rows k and k + 4 at once. PAD puts these two halves of the warp
+// in different banks, and keeps each row aligned to a float4.
 //
 // A float4 must be aligned. It is, everywhere, where the lines of an operand are multiples of 4
 // long and its first element is aligned; then each lies inside the matrix or outside as a whole.
 // Else the four are read one by one: a choice made once for each matrix of the batch.
 //
 // Bytes from global memory: 4 M N K (1/BM + 1/BN), here M N K / 16; FLOPs: 2 M N K, 32 a byte.
-// Load instructions for each multiply-add: 1/16 from shared memory, where 05_register_2d has 1/2.
+// Load instructions for each multiply-add: 1/16 from shared memory, where 05_register_2d has 5/16.
 // What limits it now: how much a warp reads from shared memory. Its threads compute 16 x 128
 // elements of C, from 16 + 128 elements of the tiles for every k; the next rung makes that squarer.
 #include "common/matmul_vectors.cuh"

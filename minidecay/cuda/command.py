@@ -1,6 +1,7 @@
 """The command `minidecay kernels`: list what there is, check and count it without a GPU."""
 
 import argparse
+import re
 import sys
 from itertools import takewhile
 from pathlib import Path
@@ -77,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Run one `minidecay kernels` command; its exit code."""
+    """Run one `minidecay kernels` command; its exit code, 130 after Ctrl-C."""
     if arguments.action == "list":
         return _list()
     try:
@@ -87,6 +88,9 @@ def main(arguments: argparse.Namespace) -> int:
     except (ValueError, CompilerMissingError, nvrtc.NvrtcMissingError) as error:
         print(f"minidecay kernels {arguments.action}: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(f"\nminidecay kernels {arguments.action}: interrupted", file=sys.stderr)
+        return 130
 
 
 def _list() -> int:
@@ -100,8 +104,9 @@ def _list() -> int:
 
 def _idea(path: Path) -> str:
     """The first sentence of a kernel file, which says its idea."""
-    lines = takewhile(lambda line: line.strip("/ "), path.read_text().splitlines())
-    return " ".join(line.strip("/ ") for line in lines).partition(". ")[0].rstrip(".:") + "."
+    lines = takewhile(lambda line: line.strip("/ "), path.read_text(encoding="utf-8").splitlines())
+    text = " ".join(line.strip("/ ") for line in lines)
+    return re.split(r"\. (?=[A-Z])", text)[0].rstrip(".:") + "."  # "et al. 2024" goes on
 
 
 def _count(arguments: argparse.Namespace) -> int:
@@ -119,7 +124,7 @@ def _check(names: list[str], reference: str | None, require_nvrtc: bool) -> int:
     names = names or checking.every_kernel()
     held_to = [(name, reference or checking.reference_of(name)) for name in names]
     for name, known in held_to:
-        source.find(name)
+        source.read(source.find(name))  # wrong use is told before anything runs
         if known is None:
             choices = ", ".join(REFERENCES)
             raise ValueError(f"{name}: say what it must compute by --reference, of {choices}")

@@ -187,19 +187,22 @@ def _known(
     if unknown := [n for n in sizes if n not in {*integers, *arrays, *source.options}]:
         takes = ", ".join([*integers, *arrays, *source.options])
         raise ValueError(f"{signature.name}: no size or option {unknown[0]}; it has {takes}")
+    follow = _RULES.get(signature.name, {})
+    if missing := [each for each in integers if each not in {**sizes, **follow}]:
+        raise ValueError(f"{signature.name}: say how large {missing[0]} is: --set {missing[0]}=64")
     known = dict(constants)
-    rules = {n: t for n, t in _RULES.get(signature.name, {}).items() if n not in sizes}
+    rules = {n: t for n, t in follow.items() if n not in sizes}
     for each, text in {**sizes, **rules}.items():
         if each in (*integers, *arrays, "FLOPs"):
             (known[each],) = evaluate(str(text), known)
-    if missing := [each for each in integers if each not in known]:
-        raise ValueError(f"{signature.name}: say how large {missing[0]} is: --set {missing[0]}=64")
     product = 1
     for parameter in signature.parameters:
         if parameter.type == "int" and not parameter.pointer:
             product *= max(1, known[parameter.name])
     for each in arrays:
-        if known.setdefault(each, product) > _MOST:
+        if known.setdefault(each, product) < 0:
+            raise ValueError(f"{signature.name}: {each} cannot have {known[each]} elements")
+        if known[each] > _MOST:
             raise ValueError(
                 f"{signature.name}: {each} would have {known[each]} elements; say how many it "
                 f"needs: --set {each}=4096"
@@ -237,7 +240,8 @@ def parse_sizes(
     extents = shape.split(",") if shape else []
     names = [p.name for p in signature.parameters if p.type == "int" and not p.pointer]
     if len(extents) > len(names):
-        raise ValueError(f"{signature.name}: {len(extents)} sizes for its {', '.join(names)}")
+        takes = f"its {', '.join(names)}" if names else "no int parameter"
+        raise ValueError(f"{signature.name}: {len(extents)} sizes for {takes}")
     sizes = dict(zip(names, extents, strict=False))
     for setting in settings:
         key, _, value = setting.partition("=")

@@ -54,8 +54,9 @@ def evaluate(text: str, names: Mapping[str, int]) -> tuple[int, ...]:
     """
     try:
         return tuple(int(_value(node, names)) for node in _parsed(text))
-    except (SyntaxError, TypeError, ZeroDivisionError) as error:
-        raise ValueError(f"{text!r} cannot be evaluated: {error}") from None
+    except (SyntaxError, TypeError, ArithmeticError, MemoryError, RecursionError) as error:
+        why = str(error) or "it is too large"
+        raise ValueError(f"{text!r} cannot be evaluated: {why}") from None
 
 
 def names_in(*texts: str) -> frozenset[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from minidecay.cuda.arguments import TYPES, Arguments, Extent
-from minidecay.cuda.emulator import EmulatedModule
+from minidecay.cuda.emulator import MOST_STEPS, EmulatedModule
 from minidecay.cuda.source import Signature, Source, find, read
 
 __all__ = ["TYPES", "Compiled", "Launch", "Module", "launches", "load"]
@@ -108,6 +108,7 @@ def load(
     *,
     check: bool = False,
     device: str = "emulated",
+    most_steps: int = MOST_STEPS,
     **defines: int | str,
 ) -> Module:
     """The kernels of a file: `load("matmul/03_smem_tile", RELU=1)`.
@@ -119,6 +120,8 @@ def load(
         check: watch every access of memory, and raise KernelFault for what is wrong; on the
             emulator alone.
         device: where it will run, "emulated" or "cuda".
+        most_steps: a launch that is watched and takes more, in straight pieces of code run by one
+            thread, is said not to end.
         defines: the file's options.
 
     Raises:
@@ -126,21 +129,23 @@ def load(
         CompilerMissingError, NvrtcMissingError: what compiles for the device is not here.
     """
     source = read(find(str(name)))
-    key = (device, source.label, source.text, check, *sorted(defines.items()))
+    key = (device, source.label, source.text, check, most_steps, *sorted(defines.items()))
     if key not in _loaded:
         unknown = sorted(defines.keys() - source.options.keys())
         if unknown:
             known = ", ".join(source.options) or "none"
             raise ValueError(f"{source.label}: no option {unknown[0]}; it has {known}")
-        _loaded[key] = Module(source, defines, _compiled(source, defines, check, device))
+        _loaded[key] = Module(
+            source, defines, _compiled(source, defines, check, device, most_steps)
+        )
     return _loaded[key]
 
 
 def _compiled(
-    source: Source, defines: Mapping[str, int | str], check: bool, device: str
+    source: Source, defines: Mapping[str, int | str], check: bool, device: str, most_steps: int
 ) -> Compiled:
     if device == "emulated":
-        return EmulatedModule(source, defines, check=check)
+        return EmulatedModule(source, defines, check=check, most_steps=most_steps)
     if device == "cuda" and not check:
         from minidecay.cuda.cupy_module import CupyModule
 

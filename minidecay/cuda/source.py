@@ -111,22 +111,40 @@ def find(name: str) -> Path:
         ValueError: there is none; the message lists what there is.
     """
     path = Path(name) if name.endswith(".cu") else folder() / f"{name}.cu"
-    if not path.is_file():
-        raise ValueError(f"no kernel {name!r}; there are {', '.join(names())}, or give a .cu file")
-    return path
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise ValueError(f"{name} is a folder, not a .cu file")
+    if name.removesuffix(".cu") in names():
+        raise ValueError(f"no file {name}; the project's kernel is {name.removesuffix('.cu')}")
+    if name.endswith(".cu"):
+        raise ValueError(f"no file {name}; the project's kernels are named without .cu")
+    raise ValueError(f"no kernel {name!r}; there are {', '.join(names())}, or give a .cu file")
 
 
 def read(path: Path) -> Source:
     """Read a `.cu` file.
 
     Raises:
-        ValueError: a prototype or a launch line that cannot be read, an include that is missing.
+        ValueError: a file that cannot be read, or is no text; a prototype or a launch line that
+            cannot be read, an include that is missing.
     """
     base = folder().resolve()
     resolved = path.resolve()
     inside = resolved.is_relative_to(base)
     label = f"kernels/{resolved.relative_to(base)}" if inside else str(resolved)
-    return parse(label, _pasted(path.read_text(), label, resolved.parent, set()))
+    return parse(label, _pasted(_text(path, label), label, resolved.parent, set()))
+
+
+def _text(path: Path, label: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{label} is not UTF-8 text: {error.reason} at byte {error.start}"
+        ) from None
+    except OSError as error:
+        raise ValueError(f"{label} cannot be read: {error.strerror}") from None
 
 
 def parse(label: str, text: str) -> Source:
@@ -155,7 +173,7 @@ def _pasted(text: str, label: str, beside: Path, seen: set[Path]) -> str:
             return ""
         seen.add(path)
         inner = f"kernels/{found[1]}"
-        pasted = _pasted(path.read_text(), inner, path.parent, seen)
+        pasted = _pasted(_text(path, inner), inner, path.parent, seen)
         return f'{pasted}\n#line {after} "{label}"'
 
     return f'#line 1 "{label}"\n' + _INCLUDE.sub(paste, _ONCE.sub("", text))
@@ -175,7 +193,8 @@ def _signature(label: str, directives: str, name: str, parameters: str) -> Signa
             raise ValueError(f"{label}: {name}: //! {key} is unknown; grid, block, shared, require")
     if not {"grid", "block"} <= lines.keys():
         raise ValueError(f"{label}: {name} has no //! grid and //! block line above it")
-    parsed = tuple(_parameter(label, name, each) for each in parameters.split(","))
+    given = [] if parameters.strip() in ("", "void") else parameters.split(",")
+    parsed = tuple(_parameter(label, name, each) for each in given)
     return Signature(name, parsed, requirements=tuple(requirements), **lines)
 
 

@@ -1,5 +1,8 @@
 """Data sets: constructed, published and your own; noisy labels, transforms, shuffled batches."""
 
+from typing import TYPE_CHECKING
+
+from minidecay import hints
 from minidecay.data.archives.cifar import CIFAR10_CLASSES, cifar10
 from minidecay.data.archives.mnist import mnist
 from minidecay.data.batching import batches
@@ -38,3 +41,9 @@ __all__ = [
     "symmetric_noise",
     "train_test_split",
 ]
+
+
+if not TYPE_CHECKING:  # which knows what is here
+
+    def __getattr__(name):
+        raise hints.missing(f"module {__name__!r}", name, hints.DATA)

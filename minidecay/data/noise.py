@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from minidecay.data.split import Split, check_integer, check_number
+from minidecay.data.split import Split, check_integer, check_number, check_split
 
 AnySplit = TypeVar("AnySplit", bound=Split)
 
@@ -66,6 +66,7 @@ def label_noise(split: AnySplit, matrix: ArrayLike, rng: np.random.Generator) ->
     >>> label_noise(clean, symmetric_noise(10, 0.4), stream(0, "noise"))
     Split(100 examples of (2,) float32, clean 59, noise 41)
     """
+    check_split("label_noise: split", split)
     cumulative = np.cumsum(_transitions(matrix, split.classes), axis=1)
     if not isinstance(rng, np.random.Generator):
         raise TypeError(

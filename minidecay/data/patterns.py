@@ -48,6 +48,10 @@ class PatternSet:
     at most one copy, so H(pattern | y, tier) = log2(tiers[k]) exactly wherever the tier's count is
     divisible by classes * tiers[k].
 
+    copies: how often each pattern of tier k is dealt to the training set, for tiers of unlike
+        frequency, (81, 9) for two. It fixes the clean training examples at the sum over tiers of
+        classes * tiers[k] * copies[k], which `n_train` must leave beside the noise. The test set
+        is dealt evenly all the same.
     n_train, n_test: examples; round(n_train * noise_fraction) of the training ones are noise, and
         none of the test ones.
     size, channels: images are float32, NHWC `(n, size, size, channels)`.
@@ -75,6 +79,7 @@ class PatternSet:
     noise_fraction: float = 0.1
     noise: str = "random_image"
     seed: int = 0
+    copies: Sequence[int] | None = None
 
     @classmethod
     def ps10(cls, seed: int = 0) -> "PatternSet":
@@ -99,6 +104,8 @@ class PatternSet:
         if self.noise not in NOISE_KINDS:
             choices = " or ".join(map(repr, NOISE_KINDS))
             raise ValueError(f"PatternSet: unknown noise {self.noise!r}; choose {choices}")
+        if self.copies is not None:
+            object.__setattr__(self, "copies", _copies(self))
         clean = {"n_train": self.n_train - self._n_noise, "n_test": self.n_test}
         for name, count in clean.items():
             if count < len(self.tiers):
@@ -110,15 +117,17 @@ class PatternSet:
     @property
     def tier_names(self) -> tuple[str, ...]:
         """The subset name of each tier: "simple" and "complex" for two tiers in that order, else
-        "patterns_10", "patterns_30", ..., the second of equal tiers "patterns_10_2"."""
-        if len(self.tiers) == 2 and self.tiers[0] < self.tiers[1]:
+        "patterns_10", "patterns_30", ..., the second of equal tiers "patterns_10_2"; with `copies`
+        "patterns_10_copies_81", ..."""
+        names = [f"patterns_{patterns}" for patterns in self.tiers]
+        if self.copies is not None:
+            names = [f"{name}_copies_{c}" for name, c in zip(names, self.copies, strict=True)]
+        elif len(self.tiers) == 2 and self.tiers[0] < self.tiers[1]:
             return "simple", "complex"
-        seen: Counter[int] = Counter()
-        names = []
-        for patterns in self.tiers:
-            seen[patterns] += 1
-            suffix = f"_{seen[patterns]}" if seen[patterns] > 1 else ""
-            names.append(f"patterns_{patterns}{suffix}")
+        seen: Counter[str] = Counter()
+        for place, name in enumerate(names):
+            seen[name] += 1
+            names[place] += f"_{seen[name]}" if seen[name] > 1 else ""
         return tuple(names)
 
     @property
@@ -149,7 +158,8 @@ class PatternSet:
 
     def config(self) -> dict[str, Any]:
         """The arguments as plain JSON types; `PatternSet(**config)` is an equal set."""
-        return asdict(self) | {"tiers": list(self.tiers)}
+        config = asdict(self) | {"tiers": list(self.tiers)}
+        return config if self.copies is None else config | {"copies": list(self.copies)}
 
     @property
     def _n_noise(self) -> int:
@@ -173,7 +183,7 @@ class PatternSet:
         return bank
 
     def _split(self, role: str, n: int, n_noise: int) -> PatternSplit:
-        turn, tier = np.divmod(np.arange(n - n_noise), len(self.tiers))
+        turn, tier = self._turns(role, n - n_noise)
         # Classes take turns before patterns do, so that a partial deal is still even over classes.
         pattern, label = np.divmod(turn, self.classes)
         pattern %= self._counts[tier]
@@ -191,6 +201,14 @@ class PatternSet:
             subsets["noise"] = tier == -1
         images = self._render(role, row)
         return PatternSplit(images, label, subsets, tier=tier.astype(np.int8), pattern=pattern)
+
+    def _turns(self, role: str, n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Of n clean examples, the turn of each within its tier, and the tier."""
+        if self.copies is None or role != "train":
+            turn, tier = np.divmod(np.arange(n), len(self.tiers))
+            return turn, tier
+        counts = self.classes * self._counts * np.array(self.copies)
+        return np.concatenate([*map(np.arange, counts)]), np.arange(len(counts)).repeat(counts)
 
     def _deal_noise(
         self, rng: np.random.Generator, n: int
@@ -273,3 +291,22 @@ def _tiers(tiers: object) -> tuple[int, ...]:
     if not 1 <= len(tiers) <= 127:
         raise ValueError(f"PatternSet: {len(tiers)} tiers; pass 1 to 127, such as (10, 100)")
     return tuple(check_integer("PatternSet: a tier", patterns, 1) for patterns in tiers)
+
+
+def _copies(patterns: PatternSet) -> tuple[int, ...]:
+    """The copies of each tier, checked against the tiers and `n_train`."""
+    copies, tiers = patterns.copies, patterns.tiers
+    if not isinstance(copies, (tuple, list)) or len(copies) != len(tiers):
+        raise ValueError(
+            f"PatternSet: copies must be a tuple with a number for each of {len(tiers)} tiers, "
+            f"got {copies!r}"
+        )
+    checked = tuple(check_integer("PatternSet: copies of a pattern", each, 1) for each in copies)
+    dealt = patterns.classes * sum(p * c for p, c in zip(tiers, checked, strict=True))
+    clean = patterns.n_train - patterns._n_noise
+    if dealt != clean:
+        raise ValueError(
+            f"PatternSet: copies make {dealt} clean training examples, but n_train="
+            f"{patterns.n_train} leaves {clean} beside the noise; let them agree"
+        )
+    return checked

@@ -21,7 +21,7 @@ class Split:
     subsets: name -> bool mask (N,), the parts that accuracy is told apart by. They may overlap and
         need not cover everything.
 
-    Raises TypeError for a wrong dtype and ValueError for wrong shapes or values.
+    Raises TypeError for a wrong dtype or masked values, ValueError for wrong shapes or values.
 
     >>> labels = np.array([0, 1, 1])
     >>> Split(np.zeros((3, 2, 2, 1)), labels, {"ones": labels == 1})
@@ -33,16 +33,17 @@ class Split:
     subsets: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_images(type(self).__name__, self.images)
-        labels = _check_labels(type(self).__name__, self.labels, len(self.images))
+        where = type(self).__name__
+        object.__setattr__(self, "images", check_images(where, self.images))
+        labels = _check_labels(where, self.labels, len(self.images))
         object.__setattr__(self, "labels", labels)
         if not isinstance(self.subsets, Mapping):
             raise TypeError(
-                f"{type(self).__name__}: subsets must be a dict, got "
-                f"{type(self.subsets).__name__}; pass name -> bool mask"
+                f"{where}: subsets must be a dict, got {type(self.subsets).__name__}; "
+                "pass name -> bool mask"
             )
         for name, mask in self.subsets.items():
-            _check_mask(f"{type(self).__name__}: subset {name!r}", mask, len(self.images))
+            _check_mask(f"{where}: subset {name!r}", mask, len(self.images))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -82,28 +83,39 @@ def from_arrays(
     labels: integers (N,) from 0.
     subsets: name -> bool mask (N,), as for `Split`.
 
-    Raises TypeError for values that are no numbers and labels that are no integers, ValueError for
-    wrong shapes, negative labels, NaN and infinity.
+    Raises TypeError for values that are no numbers or masked and labels that are no integers,
+    ValueError for wrong or ragged shapes, negative labels, NaN and infinity.
 
     >>> from_arrays([[0, 255], [3, 7], [1, 2]], [0, 1, 1])
     Split(3 examples of (2,) float32)
     """
-    values = np.asarray(images)
+    values, classes = _array("images", images), _array("labels", labels)
     if values.dtype.kind not in "iuf":
         raise TypeError(f"from_arrays: images of {values.dtype} are no numbers; convert them first")
     with np.errstate(over="ignore"):  # what is too large for float32 is told as infinite
         values = values.astype(np.float32, copy=False)
-    return Split(values, np.asarray(labels), subsets or {})
+    return Split(values, classes, subsets or {})
 
 
-def check_images(where: str, images: object) -> None:
-    """Refuse anything but a non-empty, finite float array (N, ...); `where` opens the error."""
+def check_split(where: str, value: object) -> None:
+    """Raise TypeError for anything but a Split; `where` opens the error."""
+    if not isinstance(value, Split):
+        kind = type(value).__name__
+        raise TypeError(f"{where} is of type {kind}; make it data.Split(images, labels)")
+
+
+def check_images(where: str, images: object) -> FloatArray:
+    """`images` as a plain array, where it is a non-empty, finite float array (N, ...).
+
+    `where` opens the error.
+    """
     if not isinstance(images, np.ndarray) or not np.issubdtype(images.dtype, np.floating):
         kind = getattr(images, "dtype", type(images).__name__)
         raise TypeError(
             f"{where}: images must be a NumPy float array, got {kind}; "
             "convert with np.asarray(images, np.float32)"
         )
+    images = _unmasked(f"{where}: images", images)
     if images.ndim < 2 or images.size == 0:
         raise ValueError(
             f"{where}: images {images.shape} need shape (N, ...) and one example or more; "
@@ -114,6 +126,7 @@ def check_images(where: str, images: object) -> None:
         if not finite.all():
             bad = start + int(np.argwhere(~finite)[0][0])
             raise ValueError(f"{where}: image {bad} holds NaN or infinity; repair or remove it")
+    return images
 
 
 def check_integer(where: str, value: object, minimum: int) -> int:
@@ -141,6 +154,7 @@ def _check_labels(where: str, labels: object, examples: int) -> NDArray[np.int64
             f"{where}: labels must be a NumPy integer array, got {kind}; "
             "convert with np.asarray(labels, np.int64)"
         )
+    labels = _unmasked(f"{where}: labels", labels)
     if labels.shape != (examples,):
         raise ValueError(
             f"{where}: labels {labels.shape} do not match {examples} images; "
@@ -148,13 +162,35 @@ def _check_labels(where: str, labels: object, examples: int) -> NDArray[np.int64
         )
     if labels.min() < 0:
         raise ValueError(f"{where}: label {labels.min()} is negative; number the classes from 0")
+    if labels.max() > np.iinfo(np.int64).max:  # it would wrap to a negative one
+        raise ValueError(
+            f"{where}: label {labels.max()} is too large for int64; number the classes from 0"
+        )
     return labels.astype(np.int64, copy=False)
+
+
+def _array(name: str, values: ArrayLike) -> NDArray[Any]:
+    """What `from_arrays` was given, as an array; a masked one stays so, and is told later."""
+    try:
+        return np.asanyarray(values)
+    except ValueError:
+        raise ValueError(
+            f"from_arrays: {name} are nested lists of different lengths; make them equal"
+        ) from None
+
+
+def _unmasked(where: str, array: NDArray[Any]) -> NDArray[Any]:
+    """`array` as NumPy's plain kind; TypeError where values of it are masked."""
+    if np.ma.is_masked(array):
+        raise TypeError(f"{where} must not be masked; fill the values, as in array.filled(0)")
+    return np.asarray(array)
 
 
 def _check_mask(where: str, mask: object, examples: int) -> None:
     if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
         kind = getattr(mask, "dtype", type(mask).__name__)
         raise TypeError(f"{where} must be a NumPy bool mask, got {kind}; pass e.g. labels == 3")
+    _unmasked(where, mask)
     if mask.shape != (examples,):
         raise ValueError(
             f"{where} has shape {mask.shape} for {examples} images; pass a mask ({examples},)"

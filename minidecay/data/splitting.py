@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minidecay.data.split import Split, check_number
+from minidecay.data.split import Split, check_number, check_split
 
 
 class TrainTest(NamedTuple):
@@ -30,6 +30,7 @@ def train_test_split(split: Split, rng: np.random.Generator, test_size: float = 
     >>> train_test_split(Split(images, labels), np.random.default_rng(0), test_size=0.4)
     TrainTest(train=Split(6 examples of (2,) float32), test=Split(4 examples of (2,) float32))
     """
+    check_split("train_test_split: split", split)
     test_size = check_number("train_test_split: test_size", test_size)
     if not 0 < test_size < 1:
         raise ValueError(f"train_test_split: test_size {test_size} must lie between 0 and 1")

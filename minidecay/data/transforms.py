@@ -12,7 +12,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from minidecay.data.split import CHECKED_AT_ONCE, FloatArray, Split, check_integer, check_number
+from minidecay.data.split import (
+    CHECKED_AT_ONCE,
+    FloatArray,
+    Split,
+    check_integer,
+    check_number,
+    check_split,
+)
 
 Transform = Callable[[FloatArray, np.random.Generator | None], FloatArray]
 
@@ -187,6 +194,7 @@ def channel_statistics(split: Split) -> tuple[NDArray[np.float64], NDArray[np.fl
     >>> channel_statistics(Split(images, np.array([0, 1])))
     (array([2., 5.]), array([1., 0.]))
     """
+    check_split("channel_statistics: split", split)
     axes = tuple(range(split.images.ndim - 1))
     mean = split.images.mean(axis=axes, dtype=np.float64)
     squares = np.zeros_like(mean)

@@ -16,6 +16,8 @@ Shape: TypeAlias = tuple[int, ...]
 Pair: TypeAlias = tuple[int, int]  # (height, width)
 Axes: TypeAlias = int | tuple[int, ...] | None
 Activation: TypeAlias = Literal["relu"] | None
+Word: TypeAlias = Any  # an integer below 2**64, or a NumPy array () of one, read at each call
+Key: TypeAlias = Any  # two of them: a tuple, or an array (2,)
 
 
 class Device(Protocol):
@@ -149,7 +151,7 @@ class Device(Protocol):
     ) -> Array: ...
 
     # -- dropout: keep where Philox4x64-10(key, counter) >= p * 2**64; its gradient is itself ----
-    def dropout(self, x: Array, p: float, key: tuple[int, int], counter: int, /) -> Array: ...
+    def dropout(self, x: Array, p: float, key: Key, counter: Word, /) -> Array: ...
 
     # -- losses over logits (N, classes); labels (N,) integers -----------------------------------
     def log_softmax(self, x: Array, /) -> Array: ...  # over the last axis

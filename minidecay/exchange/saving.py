@@ -139,6 +139,8 @@ def _arrays(state: Module | Mapping[str, Any]) -> dict[str, NDArray[Any]]:
     for name, value in state.items():
         if not isinstance(name, str) or name in ("", _RESERVED):
             raise ValueError(f"save: {name!r} is no name for an array; use another text")
+        if np.ma.is_masked(value):
+            raise TypeError(f"save: {name} is masked, which no format keeps; fill it first")
         array = np.asarray(value.numpy() if isinstance(value, Tensor) else value, order="C")
         if array.dtype.kind not in "biuf":
             raise TypeError(f"save: {name} is {array.dtype}, which is no array of real numbers")

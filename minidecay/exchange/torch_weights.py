@@ -3,6 +3,7 @@
     layer                       here                        torch
     Linear.weight               (inputs, outputs)           (outputs, inputs)
     Conv2d.weight               (kh, kw, C_in, C_out)       (C_out, C_in, kh, kw)
+    ConvTranspose2d.weight      (kh, kw, C_in, C_out)       (C_in, C_out, kh, kw)
     after Flatten of images     (height, width, channels)   (channels, height, width)
     BatchNorm                   -                           num_batches_tracked beside
     Dropout.state               a buffer here               -
@@ -23,7 +24,8 @@ from numpy.typing import NDArray
 from minidecay.autograd import Tensor
 from minidecay.devices.protocol import Shape
 from minidecay.exchange.flattening import flattened, named_modules
-from minidecay.nn import BatchNorm1d, BatchNorm2d, Conv2d, Dropout, Linear, Module
+from minidecay.nn import BatchNorm1d, BatchNorm2d, Conv2d, ConvTranspose2d, Dropout, Linear, Module
+from minidecay.nn.module import check_module
 
 
 def to_torch(
@@ -51,6 +53,7 @@ def to_torch(
     >>> state["0.weight"].shape, state["9.weight"].shape, state["1.num_batches_tracked"]
     ((16, 3, 3, 3), (10, 128), array(0))
     """
+    check_module("to_torch: model", model)
     state: dict[str, Any] = {}
     for name, (layout, value) in _exchanged("to_torch", model, input_shape).items():
         state[name] = np.array(layout.to_torch(value.numpy()), order="C")
@@ -83,6 +86,7 @@ def from_torch(
     Raises:
         ValueError: names are missing or unknown, shapes differ, or integers stand where `model`
             has floats; each is listed. Or what `to_torch` raises it for.
+        TypeError: `state_dict` is no dict, or `model` no Module of ours.
 
     >>> import minidecay as md
     >>> ours = md.nn.Sequential(md.nn.Linear(3, 2))
@@ -91,6 +95,12 @@ def from_torch(
     >>> ours[0].weight.shape
     (3, 2)
     """
+    check_module("from_torch: model", model)
+    if not isinstance(state_dict, Mapping):
+        raise TypeError(
+            f"from_torch: state_dict is of type {type(state_dict).__name__}; "
+            "pass torch_model.state_dict(), and the model after it"
+        )
     exchanged, counts = _exchanged("from_torch", model, input_shape), _counts(model)
     given = {name: _array(value) for name, value in state_dict.items() if name not in counts}
     if problems := sorted(_problems(exchanged, given)):
@@ -127,6 +137,9 @@ def _layout(module: Module, name: str, shape: Shape, image: Shape | None) -> _La
     if isinstance(module, Conv2d) and name == "weight":
         kh, kw, c_in, c_out = shape
         return _Layout(shape, shape, (3, 2, 0, 1), (c_out, c_in, kh, kw))
+    if isinstance(module, ConvTranspose2d) and name == "weight":
+        kh, kw, c_in, c_out = shape
+        return _Layout(shape, shape, (2, 3, 0, 1), (c_in, c_out, kh, kw))
     if isinstance(module, Linear) and name == "weight":
         inputs, outputs = shape
         if image is None:

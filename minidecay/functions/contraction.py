@@ -4,10 +4,13 @@ import math
 import re
 import string
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 
 from minidecay.autograd import Tensor
+from minidecay.devices import device as find_device
+from minidecay.values import real_array
 
 __all__ = ["einsum"]
 
@@ -23,6 +26,7 @@ def einsum(subscripts: str, *operands: Tensor) -> Tensor:
 
     Raises:
         ValueError: the letters do not fit the operands or each other.
+        TypeError: `subscripts` is no text, or an operand no tensor or array.
 
     >>> x = md.tensor([[1, 2], [3, 4]])
     >>> md.einsum("ij,kj->ik", x, x)
@@ -31,6 +35,9 @@ def einsum(subscripts: str, *operands: Tensor) -> Tensor:
     >>> md.einsum("ii", x)
     tensor(5.)
     """
+    if not isinstance(subscripts, str):
+        raise TypeError(f"einsum: subscripts={subscripts!r} must come first, as in 'ij,jk->ik'")
+    operands = _adopted(operands)
     names, output = _parsed(subscripts, [x.ndim for x in operands])
     sizes = _sizes(names, [x.shape for x in operands])
     if unknown := [letter for letter in output if letter not in sizes]:
@@ -43,6 +50,15 @@ def einsum(subscripts: str, *operands: Tensor) -> Tensor:
         y, axes = _product(y, axes, other, its, kept)
     y, axes = _summed(y, axes, output)
     return _ordered(y, axes, output)
+
+
+def _adopted(operands: Sequence[Any]) -> tuple[Tensor, ...]:
+    """The operands with NumPy's arrays made tensors, on the device of the tensors."""
+    device = next((x.device for x in operands if isinstance(x, Tensor)), find_device("cpu"))
+    return tuple(
+        x if isinstance(x, Tensor) else Tensor(device.from_numpy(real_array("einsum", x)), device)
+        for x in operands
+    )
 
 
 def _parsed(subscripts: str, ndims: Sequence[int]) -> tuple[list[str], str]:

@@ -6,11 +6,15 @@ import numpy as np
 
 from minidecay import ops
 from minidecay.autograd import Tensor, TensorLike, apply
+from minidecay.values import companion
 
 __all__ = [
-    "abs", "add", "clip", "div", "exp", "gelu", "leaky_relu", "log", "maximum", "minimum", "mul",
-    "neg", "pow", "relu", "sigmoid", "silu", "softplus", "sqrt", "sub", "tanh", "where",
+    "abs", "add", "clip", "div", "elu", "exp", "gelu", "leaky_relu", "log", "maximum", "minimum",
+    "mul", "neg", "pow", "relu", "selu", "sigmoid", "silu", "softplus", "sqrt", "sub", "tanh",
+    "where",
 ]  # fmt: skip
+
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
 def add(a: TensorLike, b: TensorLike) -> Tensor:
@@ -96,8 +100,7 @@ def where(condition: "Tensor | np.ndarray", a: TensorLike, b: TensorLike) -> Ten
     >>> md.where(x > 0, x, 0)
     tensor([0., 2.])
     """
-    is_tensor = isinstance(condition, Tensor)
-    return apply(ops.Where(condition.data if is_tensor else np.asarray(condition)), a, b)
+    return apply(ops.Where(companion("where", condition, a, b)), a, b)
 
 
 def neg(x: Tensor) -> Tensor:
@@ -180,6 +183,24 @@ def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
     tensor([-0.25,  2.  ])
     """
     return apply(ops.LeakyRelu(negative_slope), x)
+
+
+def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
+    """x where it is positive, else `alpha` (e ** x - 1). Clevert et al. 2016.
+
+    >>> md.elu(md.tensor([-100, 0, 2]))
+    tensor([-1.,  0.,  2.])
+    """
+    return apply(ops.Elu(alpha), x)
+
+
+def selu(x: Tensor) -> Tensor:
+    """1.0507 times `elu` with alpha 1.6733: it keeps mean 0 and variance 1. Klambauer et al. 2017.
+
+    >>> md.selu(md.tensor([-100, 0, 2]))
+    tensor([-1.7581,  0.    ,  2.1014])
+    """
+    return SELU_SCALE * elu(x, SELU_ALPHA)
 
 
 def softplus(x: Tensor) -> Tensor:

@@ -6,11 +6,13 @@ import numpy as np
 
 from minidecay import ops
 from minidecay.autograd import Tensor, apply
-from minidecay.devices.protocol import Pair
+from minidecay.devices.protocol import Key, Pair, Word
+from minidecay.functions import running
+from minidecay.values import companion
 
 __all__ = [
-    "avg_pool2d", "batch_norm", "conv2d", "dropout", "embedding", "global_avg_pool2d",
-    "layer_norm", "linear", "log_softmax", "matmul", "max_pool2d", "softmax",
+    "avg_pool2d", "batch_norm", "conv2d", "conv_transpose2d", "dropout", "embedding",
+    "global_avg_pool2d", "layer_norm", "linear", "log_softmax", "matmul", "max_pool2d", "softmax",
 ]  # fmt: skip
 
 
@@ -36,15 +38,15 @@ def embedding(indices: "Tensor | np.ndarray | Sequence[int]", w: Tensor) -> Tens
     """The rows of w (rows, features) that the integers `indices` (...) name -> (..., features).
 
     Raises:
-        ValueError: an index is no integer or outside of 0 to rows - 1.
+        ValueError: an index is no integer or outside of 0 to rows - 1, or indices that are a tensor
+            lie on another device.
 
     >>> md.embedding([2, 0, 2], md.tensor([[0, 0], [1, 1], [2, 2]]))
     tensor([[2., 2.],
             [0., 0.],
             [2., 2.]])
     """
-    given = indices.data if isinstance(indices, Tensor) else np.asarray(indices)
-    return apply(ops.Embedding(given), w)
+    return apply(ops.Embedding(companion("embedding", indices, w)), w)
 
 
 def conv2d(
@@ -63,6 +65,26 @@ def conv2d(
     (1, 2, 2, 8)
     """
     return apply(ops.Conv2d(stride, padding), x, w, bias)
+
+
+def conv_transpose2d(
+    x: Tensor,
+    w: Tensor,
+    bias: Tensor | None = None,
+    stride: int | Pair = 1,
+    padding: int | Pair = 0,
+    output_padding: int | Pair = 0,
+) -> Tensor:
+    """The transpose of a convolution: x (N, H, W, C_in), w (kh, kw, C_in, C_out) -> larger images.
+
+    Each pixel of x spreads over a window of (N, OH, OW, C_out), windows `stride` apart added up:
+    OH = (H - 1) stride - 2 padding + kh + output_padding. Dumoulin and Visin 2016.
+
+    >>> x, w = md.tensor(np.ones((1, 4, 4, 3))), md.tensor(np.ones((2, 2, 3, 8)))
+    >>> md.conv_transpose2d(x, w, stride=2).shape
+    (1, 8, 8, 8)
+    """
+    return apply(ops.ConvTranspose2d(stride, padding, output_padding), x, w, bias)
 
 
 def max_pool2d(
@@ -110,7 +132,12 @@ def batch_norm(
 
     Ioffe and Szegedy 2015. In training by the batch's mean and biased variance, which also move
     the running ones in place, r += momentum (batch - r), the variance unbiased, as in torch.
-    Otherwise by the running ones.
+    Otherwise by the running ones, which must be there then and get no gradient.
+
+    Raises:
+        ValueError: a shape or a device does not fit, a channel has one value alone in training, a
+            running statistic wants a gradient, or `eps` or `momentum` is no number in its range.
+        TypeError: two dtypes differ, or what training is to move is no tensor.
 
     >>> md.batch_norm(md.tensor([[0], [2]]), md.tensor([1]), md.tensor([5]), eps=0)
     tensor([[4.],
@@ -119,18 +146,14 @@ def batch_norm(
     if not training:
         if running_mean is None or running_var is None:
             raise ValueError("batch_norm: inference needs running_mean and running_var")
+        running.check_constant(running_mean, running_var)
         return apply(ops.BatchNormInference(eps), x, gamma, beta, running_mean, running_var)
     op = ops.BatchNorm(eps)
     y = apply(op, x, gamma, beta)
-    count = x.size // x.shape[-1]
-    batch = ((running_mean, op.mean, 1.0), (running_var, op.var, count / (count - 1)))
-    for running, value, correction in batch:
-        if running is not None:
-            device = running.device
-            if correction != 1:  # on a GPU every product is a launch
-                value = device.mul(value, correction)
-            moved = device.mul(device.sub(value, running.data), momentum)
-            running[...] = Tensor(device.add(running.data, moved), device)
+    running.check_movable(running_mean, running_var, y, momentum)
+    count = y.size // y.shape[-1]
+    running.move(running_mean, op.mean, momentum)
+    running.move(running_var, op.var, momentum, correction=count / (count - 1))
     return y
 
 
@@ -151,13 +174,14 @@ def dropout(
     x: Tensor,
     p: float = 0.5,
     training: bool = True,
-    key: tuple[int, int] = (0, 0),
-    counter: int = 0,
+    key: Key = (0, 0),
+    counter: Word = 0,
 ) -> Tensor:
     """In training x / (1 - p) with probability 1 - p, else 0; outside of it x itself.
 
     The mask is a function of `key` (two integers below 2**64) and `counter` alone: vary the counter
-    from call to call. Srivastava et al. 2014.
+    from call to call. Both may be NumPy's integer arrays, (2,) and (), which a captured step reads
+    anew each time it runs. Srivastava et al. 2014.
 
     >>> md.dropout(md.tensor([1, 1, 1, 1]), p=0.5, key=(1, 2), counter=3)
     tensor([2., 0., 0., 2.])

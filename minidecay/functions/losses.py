@@ -8,6 +8,7 @@ import numpy as np
 from minidecay import ops
 from minidecay.autograd import Tensor, apply
 from minidecay.ops.loss import Reduction
+from minidecay.values import companion
 
 __all__ = ["binary_cross_entropy_with_logits", "cross_entropy", "mse_loss", "nll_loss"]
 
@@ -28,12 +29,14 @@ def cross_entropy(
             ask is to wait for, the loss of another is NaN.
 
     Raises:
-        ValueError: a shape does not fit, a label is no class, or an option no choice.
+        ValueError: a shape does not fit, a label is no class, an option no choice, or labels that
+            are a tensor lie on another device.
 
     >>> md.cross_entropy(md.tensor([[2, 0], [0, 2]]), [0, 0], reduction="none")
     tensor([0.1269, 2.1269])
     """
-    return apply(ops.CrossEntropy(_array(labels), reduction, label_smoothing), logits)
+    given = companion("cross_entropy", labels, logits)
+    return apply(ops.CrossEntropy(given, reduction, label_smoothing), logits)
 
 
 def nll_loss(x: Tensor, labels: Labels, reduction: Reduction = "mean") -> Tensor:
@@ -44,12 +47,13 @@ def nll_loss(x: Tensor, labels: Labels, reduction: Reduction = "mean") -> Tensor
         labels: (N,), class indices as integers in [0, classes).
 
     Raises:
-        ValueError: a shape does not fit, a label is no class, or the reduction no choice.
+        ValueError: a shape does not fit, a label is no class, the reduction no choice, or labels
+            that are a tensor lie on another device.
 
     >>> md.nll_loss(md.log_softmax(md.tensor([[2, 0], [0, 2]])), [0, 0], reduction="none")
     tensor([0.1269, 2.1269])
     """
-    return apply(ops.NllLoss(_array(labels), reduction), x)
+    return apply(ops.NllLoss(companion("nll_loss", labels, x), reduction), x)
 
 
 def mse_loss(x: Tensor, target: "Tensor | np.ndarray", reduction: Reduction = "mean") -> Tensor:
@@ -76,7 +80,3 @@ def binary_cross_entropy_with_logits(
     tensor([  0.6931, 200.    ])
     """
     return apply(ops.BinaryCrossEntropyWithLogits(reduction), x, target)
-
-
-def _array(labels: Labels) -> np.ndarray:
-    return labels.data if isinstance(labels, Tensor) else np.asarray(labels)

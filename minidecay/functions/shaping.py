@@ -1,11 +1,14 @@
 """Functions that move elements and compute nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+import numpy as np
 
 from minidecay import ops
 from minidecay.autograd import Tensor, apply
 from minidecay.devices.protocol import Axes
+from minidecay.operators import plain_index
 
 __all__ = [
     "concatenate", "expand", "flip", "getitem", "pad", "reshape", "split", "squeeze", "stack",
@@ -95,7 +98,7 @@ def getitem(x: Tensor, index: Any) -> Tensor:
     >>> md.getitem(md.tensor([[1, 2], [3, 4]]), (slice(None), 1))
     tensor([2., 4.])
     """
-    return x[index]
+    return apply(ops.Getitem(plain_index(index)), x)
 
 
 def split(x: Tensor, size: int | Sequence[int], axis: int = 0) -> list[Tensor]:
@@ -106,7 +109,7 @@ def split(x: Tensor, size: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     >>> [piece.shape for piece in md.split(md.tensor(np.zeros((5, 2))), 2)]
     [(2, 2), (2, 2), (1, 2)]
     """
-    return x.split(size, axis)
+    return [apply(piece, x) for piece in ops.Split.pieces(np.shape(x), size, axis)]
 
 
 def concatenate(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
@@ -115,7 +118,7 @@ def concatenate(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
     >>> md.concatenate([md.tensor([1]), md.tensor([2, 3])])
     tensor([1., 2., 3.])
     """
-    return apply(ops.Concatenate(axis), *tensors)
+    return apply(ops.Concatenate(axis), *_several("concatenate", tensors))
 
 
 def stack(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
@@ -125,4 +128,12 @@ def stack(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
     tensor([[1., 3.],
             [2., 4.]])
     """
-    return apply(ops.Stack(axis), *tensors)
+    return apply(ops.Stack(axis), *_several("stack", tensors))
+
+
+def _several(name: str, tensors: Iterable[Tensor]) -> list[Tensor]:
+    try:
+        return list(tensors)
+    except TypeError:
+        kind = type(tensors).__name__
+        raise TypeError(f"{name}: tensors is of type {kind}; give a list of them, [x, y]") from None

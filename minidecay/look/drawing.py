@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from minidecay.autograd import Tensor
 from minidecay.look.layout import Box, Place, arrange, boxes_of
 from minidecay.nn import Module
+from minidecay.nn.module import check_module
 from minidecay.plots.curves import save
 
 if TYPE_CHECKING:
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
 LIMIT = 400  # boxes that still make a picture
 MARGIN, HEIGHT, DOWN, APART = 0.1, 0.4, 0.62, 0.35  # inches; DOWN from one rank to the next
 COLOURS = {
-    "#D3E4F3": ("linear", "matmul", "conv2d", "embedding"),
+    "#D3E4F3": ("linear", "matmul", "conv2d", "conv_transpose2d", "embedding"),
     "#FBE7C6": ("batch_norm", "batch_norm_inference", "layer_norm"),
     "#D8EFDD": (
-        *("relu", "leaky_relu", "gelu", "silu", "softplus", "sigmoid", "tanh"),
+        *("relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "sigmoid", "tanh"),
         *("softmax", "log_softmax"),
     ),
 }
@@ -39,6 +40,7 @@ def draw(
 
     Raises:
         ValueError: nothing was recorded, or there are more than 400 boxes.
+        TypeError: `loss` is no tensor, or `model` no Module.
 
     >>> model = md.models.mlp(4, 8, 3)
     >>> loss = md.cross_entropy(model(md.tensor(np.zeros((2, 4), np.float32))), [0, 1])
@@ -46,6 +48,10 @@ def draw(
     """
     from matplotlib.figure import Figure
 
+    if not isinstance(loss, Tensor):
+        raise TypeError(f"draw: loss is of type {type(loss).__name__}; give a tensor, then a model")
+    if model is not None:
+        check_module("draw: model", model)
     names = {} if model is None else {id(p): name for name, p in model.named_parameters()}
     boxes = boxes_of(loss, names)
     if len(boxes) > LIMIT:

@@ -11,6 +11,7 @@ import numpy as np
 from minidecay.autograd import Tensor, no_grad, tensor
 from minidecay.look.watching import watching
 from minidecay.nn import Module, Parameter
+from minidecay.nn.module import check_module
 from minidecay.ops.base import Op
 from minidecay.tables import table
 
@@ -56,6 +57,7 @@ def summary(model: Module, shape: "Sequence[int] | Tensor | np.ndarray") -> None
       3: Linear (8, 3)  (2, 3)          27     96
     in all                              67    224
     """
+    check_module("summary: model", model)
     found = layers(model, shape)
     body = [
         [
@@ -95,6 +97,9 @@ def flops(op: Op, given: Sequence[Any], result: Any) -> int:
         return 2 * int(result.size) * int(given[0].shape[-1])
     if op.name == "conv2d":
         return 2 * int(result.size) * int(math.prod(given[1].shape[:3]))
+    if op.name == "conv_transpose2d":
+        kh, kw, _, c_out = given[1].shape
+        return 2 * int(given[0].size) * int(kh * kw * c_out)
     return 0
 
 

@@ -5,9 +5,14 @@ have is a ValueError where the layer is made; an input that does not fit it, whe
 ValueError for its shape, TypeError for its dtype.
 """
 
+from typing import TYPE_CHECKING
+
+from minidecay import hints
 from minidecay.nn import init
 from minidecay.nn.activations import (
+    ELU,
     GELU,
+    SELU,
     Identity,
     LeakyReLU,
     LogSoftmax,
@@ -19,19 +24,22 @@ from minidecay.nn.activations import (
     Tanh,
 )
 from minidecay.nn.containers import ModuleDict, ModuleList, Sequential
-from minidecay.nn.layers import Conv2d, Dropout, Embedding, Flatten, Linear
+from minidecay.nn.layers import Conv2d, ConvTranspose2d, Dropout, Embedding, Flatten, Linear
 from minidecay.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss, NLLLoss
 from minidecay.nn.module import Module, Parameter
 from minidecay.nn.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
 from minidecay.nn.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
 
 __all__ = [
+    "ELU",
     "GELU",
+    "SELU",
     "AvgPool2d",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
     "Conv2d",
+    "ConvTranspose2d",
     "CrossEntropyLoss",
     "Dropout",
     "Embedding",
@@ -58,3 +66,9 @@ __all__ = [
     "Tanh",
     "init",
 ]  # fmt: skip
+
+
+if not TYPE_CHECKING:  # which knows what is here
+
+    def __getattr__(name):
+        raise hints.missing(f"module {__name__!r}", name, hints.NN)

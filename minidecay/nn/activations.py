@@ -66,6 +66,34 @@ class GELU(Module):
         return f"approximate={self.approximate!r}"
 
 
+class ELU(Module):
+    """x where it is positive, else alpha (e ** x - 1). Clevert et al. 2016.
+
+    >>> nn.ELU()(md.tensor([-100, 2]))
+    tensor([-1.,  2.])
+    """
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        self.alpha = ops.Elu(alpha).alpha
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.elu(x, self.alpha)
+
+    def describe(self) -> str:
+        return f"alpha={self.alpha}"
+
+
+class SELU(Module):
+    """1.0507 times ELU with alpha 1.6733. Klambauer et al. 2017.
+
+    >>> nn.SELU()(md.tensor([-100, 2]))
+    tensor([-1.7581,  2.1014])
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.selu(x)
+
+
 class SiLU(Module):
     """x sigmoid(x). Hendrycks and Gimpel 2016.
 

@@ -13,10 +13,11 @@ generator. Without one the weights are new at every call.
 """
 
 import math
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
+from minidecay import hints
 from minidecay.devices.protocol import Shape
 
 __all__ = [
@@ -142,3 +143,9 @@ def _normal(shape: Shape, rng: np.random.Generator | None, deviation: float) -> 
 def _uniform(shape: Shape, rng: np.random.Generator | None, deviation: float) -> np.ndarray:
     drawn = generator(rng).random(shape, dtype=np.float32)
     return (2 * drawn - 1) * np.float32(math.sqrt(3) * deviation)
+
+
+if not TYPE_CHECKING:  # which knows what is here
+
+    def __getattr__(name):
+        raise hints.missing(f"module {__name__!r}", name, hints.INIT)

@@ -14,6 +14,7 @@ from minidecay.nn.checks import is_in, positive
 from minidecay.nn.init import generator, kaiming_normal
 from minidecay.nn.module import Module, Parameter
 from minidecay.ops.base import pair
+from minidecay.recording import replayed
 
 
 class Linear(Module):
@@ -77,6 +78,47 @@ class Conv2d(Module):
         return f"{text}, padding={self.padding}" + ("" if self.bias is not None else ", bias=False")
 
 
+class ConvTranspose2d(Module):
+    """Images (N, H, W, C_in) to larger ones (N, OH, OW, C_out), as a decoder needs them.
+
+    OH = (H - 1) stride - 2 padding + kernel + output_padding. The weight (kh, kw, C_in, C_out) is
+    drawn from `rng` (`init.kaiming_normal`), the bias (C_out,) begins at zero.
+
+    >>> layer = nn.ConvTranspose2d(8, 3, 4, stride=2, padding=1)
+    >>> layer(md.tensor(np.ones((1, 4, 4, 8), np.float32))).shape
+    (1, 8, 8, 3)
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | Pair,
+        stride: int | Pair = 1,
+        padding: int | Pair = 0,
+        output_padding: int | Pair = 0,
+        bias: bool = True,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        positive("ConvTranspose2d", in_channels=in_channels, out_channels=out_channels)
+        op = ops.ConvTranspose2d(stride, padding, output_padding)
+        self.stride, self.padding, self.output_padding = op.stride, op.padding, op.output_padding
+        kh, kw = pair(op, kernel_size, "kernel_size", least=1)
+        self.weight = Parameter(kaiming_normal((kh, kw, in_channels, out_channels), rng))
+        self.bias = Parameter(np.zeros(out_channels, np.float32)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv_transpose2d(
+            x, self.weight, self.bias, self.stride, self.padding, self.output_padding
+        )
+
+    def describe(self) -> str:
+        kh, kw, c_in, c_out = self.weight.shape
+        text = f"{c_in}, {c_out}, kernel_size={(kh, kw)}, stride={self.stride}"
+        text += f", padding={self.padding}, output_padding={self.output_padding}"
+        return text + ("" if self.bias is not None else ", bias=False")
+
+
 class Embedding(Module):
     """A row of the weight (num_embeddings, embedding_dim) for each of the integers it is given.
 
@@ -137,21 +179,28 @@ class Dropout(Module):
         self.p = p
         key = generator(rng).integers(0, 2**63, size=2)
         self.state = tensor(np.array([*key, 0], dtype=np.int64))
-        self._read: tuple[Version, int, list[int]] | None = None
+        self._read: tuple[Version, int, np.ndarray] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return x
-        first, second, calls = self._state()
-        self.state[2] = calls + 1
-        self._read = self.state._version, self.state._version.count, [first, second, calls + 1]
-        return F.dropout(x, self.p, True, (first, second), calls)
+        now = np.empty(3, np.int64)
+        self._count(now)
+        return F.dropout(x, self.p, True, now[:2], now[2, ...])
 
-    def _state(self) -> list[int]:
+    @replayed
+    def _count(self, now: np.ndarray) -> None:
+        """Write what `state` holds into `now`, and count one call more."""
+        now[:] = self._state()
+        after = now + np.array([0, 0, 1])
+        self.state[2] = int(after[2])
+        self._read = self.state._version, self.state._version.count, after
+
+    def _state(self) -> np.ndarray:
         """The values of `state`, read again only where someone else wrote: a GPU makes one wait."""
         version = self.state._version
         if self._read is None or self._read[:2] != (version, version.count):
-            return [int(n) for n in self.state.numpy()]
+            return self.state.numpy()
         return self._read[2]
 
     def describe(self) -> str:

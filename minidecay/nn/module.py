@@ -6,11 +6,11 @@ Several are held in a `Sequential`, a `ModuleList` or a `ModuleDict`, never in a
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from minidecay import recording
+from minidecay import hints, recording
 from minidecay.autograd import Tensor, no_grad, tensor
 from minidecay.devices import Device
 from minidecay.devices import device as find_device
@@ -148,7 +148,12 @@ class Module:
 
         Raises:
             ValueError: names are missing or unknown, or shapes or dtypes differ; each is listed.
+            TypeError: `state` is no dict.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(
+                f"load_state_dict: state is of type {type(state).__name__}; give arrays by name"
+            )
         own = dict(self.named_tensors())
         given = {name: np.asarray(value) for name, value in state.items()}
         problems = [f"missing {name} {own[name].shape}" for name in own if name not in given]
@@ -194,6 +199,11 @@ class Module:
         """Where the parameters and buffers are; `cpu` where there are none."""
         return next((value.device for _, value in self.named_tensors()), find_device("cpu"))
 
+    if not TYPE_CHECKING:  # which knows what is here
+
+        def __getattr__(self, name):
+            raise hints.missing(f"{type(self).__name__!r} object", name, hints.MODULE)
+
     def describe(self) -> str:
         """What stands between the brackets of `repr`: the layer's settings."""
         return ""
@@ -204,3 +214,10 @@ class Module:
             return f"{type(self).__name__}({self.describe()})"
         lines = [f"  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in children]
         return "\n".join([f"{type(self).__name__}(", *lines, ")"])
+
+
+def check_module(where: str, value: object) -> None:
+    """Raise TypeError for anything but a Module; `where` opens the error."""
+    if not isinstance(value, Module):
+        kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+        raise TypeError(f"{where} is of type {kind}; give a Module of minidecay.nn")

@@ -13,9 +13,11 @@ from minidecay.ops.binary_cross_entropy_with_logits import BinaryCrossEntropyWit
 from minidecay.ops.clip import Clip
 from minidecay.ops.concatenate import Concatenate
 from minidecay.ops.conv2d import Conv2d
+from minidecay.ops.conv_transpose2d import ConvTranspose2d
 from minidecay.ops.cross_entropy import CrossEntropy
 from minidecay.ops.div import Div
 from minidecay.ops.dropout import Dropout
+from minidecay.ops.elu import Elu
 from minidecay.ops.embedding import Embedding
 from minidecay.ops.exp import Exp
 from minidecay.ops.expand import Expand
@@ -75,9 +77,11 @@ __all__ = [
     "Clip",
     "Concatenate",
     "Conv2d",
+    "ConvTranspose2d",
     "CrossEntropy",
     "Div",
     "Dropout",
+    "Elu",
     "Embedding",
     "Exp",
     "Expand",

@@ -140,3 +140,14 @@ def reduced_shape(shape: Shape, axes: Sequence[int], keepdims: bool = True) -> S
 def is_number(value: object) -> bool:
     """Is it a real number? A bool is none, and NaN, as its name says, is none."""
     return not isinstance(value, bool) and isinstance(value, Real) and not math.isnan(value)
+
+
+def check_eps(op: Op, eps: Any) -> float:
+    """`eps`, which is added to a variance, where it is a finite number of at least 0.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not is_number(eps) or not 0 <= eps < math.inf:
+        op.fail(f"eps={eps!r} must be a number of at least 0")
+    return float(eps)

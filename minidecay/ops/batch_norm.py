@@ -1,5 +1,5 @@
 from minidecay.devices.protocol import Array
-from minidecay.ops.base import Gradients, Op
+from minidecay.ops.base import Gradients, Op, check_eps
 
 
 class BatchNorm(Op):
@@ -9,7 +9,7 @@ class BatchNorm(Op):
     """
 
     def __init__(self, eps: float = 1e-5) -> None:
-        self.eps = eps
+        self.eps = check_eps(self, eps)
 
     def check(self, x: Array, gamma: Array, beta: Array) -> None:
         check_channels(self, x, gamma, beta)

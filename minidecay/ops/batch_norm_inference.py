@@ -1,5 +1,5 @@
 from minidecay.devices.protocol import Array
-from minidecay.ops.base import Gradients, Op
+from minidecay.ops.base import Gradients, Op, check_eps
 from minidecay.ops.batch_norm import check_channels
 
 
@@ -7,11 +7,15 @@ class BatchNormInference(Op):
     """y = gamma (x - mean) / sqrt(var + eps) + beta, by given statistics that get no gradient"""
 
     def __init__(self, eps: float = 1e-5) -> None:
-        self.eps = eps
+        self.eps = check_eps(self, eps)
 
     def check(self, x: Array, gamma: Array, beta: Array, mean: Array, var: Array) -> None:
         check_channels(self, x, gamma, beta)
-        check_channels(self, x, mean, var)
+        if not mean.shape == var.shape == x.shape[-1:]:
+            self.fail(
+                f"x {x.shape}, running_mean {mean.shape}, running_var {var.shape}: "
+                "x must be (..., C), the running statistics (C,)"
+            )
 
     def forward(self, x: Array, gamma: Array, beta: Array, mean: Array, var: Array) -> Array:
         self.save(x, gamma, mean, var)

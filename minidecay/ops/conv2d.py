@@ -16,6 +16,8 @@ class Conv2d(Op):
             self.fail(f"x {x.shape} must be (N, H, W, C) and w {w.shape} (kh, kw, C_in, C_out)")
         if x.shape[3] != w.shape[2]:
             self.fail(f"x {x.shape} has {x.shape[3]} channels, w {w.shape} expects {w.shape[2]}")
+        if 0 in w.shape:
+            self.fail(f"w {w.shape} is empty; give every axis a size of at least 1")
         if bias is not None and bias.shape != w.shape[3:]:
             self.fail(f"bias {bias.shape} must have shape {w.shape[3:]} for w {w.shape}")
         for axis, side in enumerate(("height", "width")):

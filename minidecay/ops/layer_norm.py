@@ -1,5 +1,5 @@
 from minidecay.devices.protocol import Array
-from minidecay.ops.base import Gradients, Op
+from minidecay.ops.base import Gradients, Op, check_eps
 
 
 class LayerNorm(Op):
@@ -10,7 +10,7 @@ class LayerNorm(Op):
     """
 
     def __init__(self, eps: float = 1e-5) -> None:
-        self.eps = eps
+        self.eps = check_eps(self, eps)
 
     def check(self, x: Array, gamma: Array, beta: Array) -> None:
         last = x.shape[x.ndim - gamma.ndim :] if gamma.ndim <= x.ndim else None

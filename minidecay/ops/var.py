@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 
 from minidecay.devices.protocol import Array
-from minidecay.ops.base import Gradients, Op, normal_axes, reduced_shape
+from minidecay.ops.base import Gradients, Op, is_number, normal_axes, reduced_shape
 
 
 class Var(Op):
@@ -10,6 +10,8 @@ class Var(Op):
     def __init__(
         self, axis: int | Sequence[int] | None = None, keepdims: bool = False, ddof: int = 0
     ) -> None:
+        if not is_number(ddof):
+            self.fail(f"ddof={ddof!r} must be a number, such as 0 or 1")
         self.axis, self.keepdims, self.ddof = axis, keepdims, ddof
 
     def check(self, x: Array) -> None:

@@ -1,6 +1,10 @@
 """Optimisers, and the schedules that tell them how fast to go."""
 
+from typing import TYPE_CHECKING
+
+from minidecay import hints
 from minidecay.optim import schedules
+from minidecay.optim.adagrad import Adadelta, Adagrad
 from minidecay.optim.adam import Adam, AdamW
 from minidecay.optim.averaging import AveragedModel, update_bn
 from minidecay.optim.clipping import clip_grad_norm_, clip_grad_value_
@@ -29,6 +33,8 @@ __all__ = [
     "SGD",
     "SGDW",
     "WSD",
+    "Adadelta",
+    "Adagrad",
     "Adam",
     "AdamW",
     "AutoDecay",
@@ -55,3 +61,9 @@ __all__ = [
     "schedules",
     "update_bn",
 ]
+
+
+if not TYPE_CHECKING:  # which knows what is here
+
+    def __getattr__(name):
+        raise hints.missing(f"module {__name__!r}", name, hints.OPTIM)

@@ -8,6 +8,7 @@ import numpy as np
 
 from minidecay.autograd import Tensor, from_numpy, no_grad, tensor
 from minidecay.nn import BatchNorm1d, BatchNorm2d, Module, Parameter
+from minidecay.nn.module import check_module
 from minidecay.optim.values import is_number
 
 __all__ = ["AveragedModel", "update_bn"]
@@ -38,7 +39,7 @@ class AveragedModel(Module):
         n_averaged: how many updates there were, a tensor, so that it is saved with the rest.
 
     Raises:
-        ValueError, TypeError: `decay` is no number in its range.
+        ValueError, TypeError: `decay` is no number in its range, or `model` no Module.
 
     >>> import minidecay as md
     >>> model = md.nn.Linear(1, 1, bias=False)
@@ -57,6 +58,7 @@ class AveragedModel(Module):
         use_buffers: bool = False,
         start: float = 0.0,
     ) -> None:
+        check_module("AveragedModel: model", model)
         if decay is not None and not (is_number(decay) and 0 <= decay < 1):
             kind = ValueError if is_number(decay) else TypeError
             raise kind(f"AveragedModel: decay must be a number from 0 to below 1, got {decay!r}")
@@ -72,6 +74,7 @@ class AveragedModel(Module):
 
         ValueError where its tensors have other names or shapes.
         """
+        check_module("AveragedModel: model", model)
         mine, theirs = dict(self.module.named_tensors()), dict(model.named_tensors())
         if {k: v.shape for k, v in mine.items()} != {k: v.shape for k, v in theirs.items()}:
             raise ValueError("AveragedModel: update_parameters wants a model of the same shape")
@@ -104,6 +107,7 @@ def update_bn(batches: Iterable[Any], model: Module) -> None:
 
     Raises:
         ValueError: there is no batch.
+        TypeError: `model` is no Module.
 
     >>> import minidecay as md
     >>> model = md.nn.Sequential(md.nn.BatchNorm1d(1))
@@ -112,6 +116,7 @@ def update_bn(batches: Iterable[Any], model: Module) -> None:
     >>> model[0].running_mean, model[0].running_var
     (tensor([4.]), tensor([2.]))
     """
+    check_module("update_bn: model", model)
     layers = [each for each in model.modules() if isinstance(each, BatchNorm1d | BatchNorm2d)]
     if not layers:
         return

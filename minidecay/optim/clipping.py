@@ -5,6 +5,7 @@ The names are those of torch.nn.utils, the underscore included: the gradients ar
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 from minidecay.autograd import Tensor
 from minidecay.optim.values import number
@@ -33,7 +34,7 @@ def clip_grad_norm_(
 
     Raises:
         ValueError: a number is out of range, or the norm is not finite and that is an error.
-        TypeError: a number is none.
+        TypeError: a number is none, or a parameter no tensor.
 
     >>> import minidecay as md
     >>> w = md.tensor([3.0, 4.0], requires_grad=True)
@@ -46,7 +47,7 @@ def clip_grad_norm_(
     most = number("clip_grad_norm_: max_norm", max_norm)
     if not norm_type > 0:
         raise ValueError(f"clip_grad_norm_: norm_type must be above 0, got {norm_type!r}")
-    return _clip_norm(_listed(parameters), most, norm_type, error_if_nonfinite)
+    return _clip_norm(_listed("clip_grad_norm_", parameters), most, norm_type, error_if_nonfinite)
 
 
 @replayed
@@ -76,14 +77,18 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     tensor([-1. ,  0.5])
     """
     most = number("clip_grad_value_: clip_value", clip_value)
-    for g in _gradients(_listed(parameters)):
+    for g in _gradients(_listed("clip_grad_value_", parameters)):
         device = g.device
         below = device.neg(device.maximum(device.neg(g.data), -most))  # the lesser of g and most
         device.copy_into(g.data, device.maximum(below, -most))
 
 
-def _listed(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
-    return [parameters] if isinstance(parameters, Tensor) else list(parameters)
+def _listed(where: str, parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    one = isinstance(parameters, Tensor) or not isinstance(parameters, Iterable)
+    listed: list[Any] = [parameters] if one else list(parameters)
+    if strange := [type(p).__name__ for p in listed if not isinstance(p, Tensor)]:
+        raise TypeError(f"{where}: a {strange[0]} is no tensor; pass model.parameters()")
+    return listed
 
 
 def _gradients(parameters: list[Tensor]) -> list[Tensor]:

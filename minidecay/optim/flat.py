@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,7 @@ class Flat:
 
     def __init__(self, kind: str, groups: Sequence[Sequence[Tensor]], names: Sequence[str]) -> None:
         self.kind = kind  # of the optimiser, for errors
+        self.groups = groups
         self.params = [p for group in groups for p in group]
         self.device, dtype = self.params[0].device, self.params[0].dtype
         total = sum(p.size for p in self.params)
@@ -50,6 +51,15 @@ class Flat:
                 p._grad_home = self.device.reshape(home, p.shape)
                 self._places.append((place, view, index))
                 start += p.size
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A copy, be it deepcopy's or a pickle's, is made anew around the copied tensors: copies of
+        # the views would be arrays of their own, which a step does not reach.
+        return Flat, (self.kind, self.groups, tuple(self.kept)), self.kept
+
+    def __setstate__(self, kept: dict[str, Array]) -> None:
+        for name, array in kept.items():
+            self.device.copy_into(self.kept[name], array)
 
     def stretches(self, updates: Sequence[int] | np.ndarray | None = None) -> list[Stretch]:
         """What has gradients, in as few stretches as there can be: most often one a group.

@@ -22,9 +22,15 @@ def grouped(kind: str, params: Params, settings: Mapping[str, Any]) -> list[Grou
     Raises:
         ValueError: there are no parameters, one comes twice or does not require a gradient, they
             are of two dtypes or devices, or a group has a setting that is unknown.
-        TypeError: a parameter is no tensor, or a group no dict.
+        TypeError: a parameter is no tensor, a group no dict, or `params` nothing to go through.
     """
-    given: list[Any] = list(params)
+    if isinstance(params, Tensor):
+        raise TypeError(f"{kind}: params is one tensor; put it into a list, [w]")
+    try:
+        given: list[Any] = list(params)
+    except TypeError:
+        what = type(params).__name__
+        raise TypeError(f"{kind}: params is a {what}; pass model.parameters()") from None
     if not given:
         raise ValueError(f"{kind}: there are no parameters; pass model.parameters()")
     if not any(isinstance(each, Mapping) for each in given):

@@ -27,6 +27,9 @@ class Optimizer(Scheduled):
     Each number among the settings may be a schedule, or any function of t in epochs. Step k (from
     0) runs at t = k / steps_per_epoch. The rate may be a controller too (AutoDecay, Plateau).
 
+    A deep copy moves copies of the parameters. Those of a model are copied with it where both are
+    copied together: `model, optimizer = copy.deepcopy((model, optimizer))`.
+
     Args:
         params: the tensors to train, leaves of one float dtype and one device; or groups of them,
             dicts as torch takes them, with "params" and the settings that differ from the others':
@@ -149,6 +152,11 @@ class Optimizer(Scheduled):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from `state`, as `state_dict` gave it; ValueError where it does not fit."""
         mine = self.state_dict()
+        if not isinstance(state, Mapping):
+            raise TypeError(
+                f"{self.kind}: a state is of type {type(state).__name__}; "
+                "give a dict, as state_dict() does"
+            )
         if set(state) != set(mine):
             *most, last = mine
             named = f"{', '.join(most)} and {last}" if most else last

@@ -79,8 +79,8 @@ class Scheduled:
         self.steps_per_epoch, self._origin = steps_per_epoch, (epoch, self.step_count)
 
     def _check_steps(self, steps: int) -> None:
-        if steps < 1 or steps % 1 != 0:
-            raise ValueError(f"{self.kind}: steps_per_epoch={steps} must be a positive integer")
+        if not is_number(steps) or steps < 1 or steps % 1 != 0:
+            raise ValueError(f"{self.kind}: steps_per_epoch={steps!r} must be a positive integer")
 
     @property
     def lr(self) -> float:

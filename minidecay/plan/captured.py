@@ -22,8 +22,8 @@ def capture(step: Callable[..., Any]) -> "Captured":
     as they would. There is a plan for each set of input shapes and dtypes, and each mode.
 
     A step that cannot be replayed runs as it stands, every time: one that reads a value back into
-    Python (`item()`, a comparison), draws a dropout mask, or runs on another device than `cpu`.
-    `eager_because` then says why. What Python decides without looking at a tensor (a counter, a
+    Python (`item()`, a comparison), or runs on another device than `cpu`. `eager_because` then says
+    why. What Python decides without looking at a tensor (a counter, a
     random number of its own) is decided once, at the first call.
 
     Args:
@@ -31,7 +31,7 @@ def capture(step: Callable[..., Any]) -> "Captured":
             nothing. It clears the gradients itself.
 
     Raises:
-        TypeError: an input is neither an array nor a tensor.
+        TypeError: `step` is no function, or an input neither an array nor a tensor.
         RuntimeError: gradients of an earlier step are still there, or a captured step is called
             within another.
 
@@ -65,11 +65,27 @@ class Captured:
     """
 
     def __init__(self, step: Callable[..., Any]) -> None:
+        if not callable(step):
+            raise TypeError(f"capture: step is of type {type(step).__name__}; pass a function")
         self.step = step
         self.plans: dict[Key, list[Plan]] = {}
         self.eager_because: str | None = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Captured, (self.step,)  # a copy plans anew: copied plans would write elsewhere
+
     def __call__(self, *inputs: Tensor | np.ndarray) -> Any:
+        return self._take(inputs, Plan.run)
+
+    def timed(self, *inputs: Tensor | np.ndarray) -> Any:
+        """The step as a call takes it, with a clock at each unit of its plan, for `md.explain`."""
+        return self._take(inputs, Plan.run_timed)
+
+    def _take(
+        self,
+        inputs: Sequence[Tensor | np.ndarray],
+        run: Callable[[Plan, Sequence[np.ndarray]], None],
+    ) -> Any:
         if self.eager_because is not None:
             return self.step(*inputs)
         arrays = [_values(i, x) for i, x in enumerate(inputs)]
@@ -77,7 +93,7 @@ class Captured:
         plan = next((plan for plan in self.plans.get(key, ()) if plan.fits()), None)
         if plan is None:
             return self._record(key, inputs)
-        plan.run(arrays)
+        run(plan, arrays)
         return _mapped(_copy, plan.result)
 
     def _record(self, key: Key, inputs: Sequence[Tensor | np.ndarray]) -> Any:

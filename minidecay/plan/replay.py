@@ -2,7 +2,9 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache, partial
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,21 @@ from minidecay.recording import Call, Recording
 
 IN_PLACE = ("copy_into", "setitem", "add_at")  # what they write is their first argument
 CONSTANT = ("zeros", "ones", "arange")
+
+
+@dataclass
+class Unit:
+    """What a plan runs at once: a primitive, or a method of the step such as the optimiser's.
+
+    Attributes:
+        call: the primitive as it was recorded, or the method.
+        run: what runs it again, into the memory of its first result.
+        seconds: what it took in each run that was timed.
+    """
+
+    call: Call | Callable[[], Any]
+    run: Callable[[], Any]
+    seconds: list[float] = field(default_factory=list)
 
 
 class Plan:
@@ -37,8 +54,9 @@ class Plan:
         self.calls = fused(recording.calls, [each.data for each in tensors(result)])
         primitives = [call for call in self.calls if isinstance(call, Call)]
         written = {id(call.args[0]) for call in primitives if call.name in IN_PLACE}
-        again = (_again(call, written) for call in self.calls)
-        self.steps: list[Callable[[], Any]] = [step for step in again if step is not None]
+        again = [(call, _again(call, written)) for call in self.calls]
+        self.units = [Unit(call, run) for call, run in again if run is not None]
+        self.steps = [unit.run for unit in self.units]
 
     def fits(self) -> bool:
         """Is everything as it was recorded: modules in their mode, tensors in their place?"""
@@ -55,6 +73,15 @@ class Plan:
             np.copyto(memory, value)
         for step in self.steps:
             step()
+
+    def run_timed(self, values: Sequence[np.ndarray]) -> None:
+        """The same with a clock at each unit."""
+        for memory, value in zip(self.inputs, values, strict=True):
+            np.copyto(memory, value)
+        for unit in self.units:
+            began = perf_counter()
+            unit.run()
+            unit.seconds.append(perf_counter() - began)
 
 
 def _again(call: Call | Callable[[], Any], written: set[int]) -> Callable[[], Any] | None:

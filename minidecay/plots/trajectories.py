@@ -92,12 +92,14 @@ def panels(grid: Sequence[Sequence[Panel]], path: str | os.PathLike[str] | None 
     shown: dict[str, Any] = {}  # label -> what stands for it in the legend
     for row, places in zip(grid, every, strict=True):
         for panel, axes in zip(row, places, strict=True):
-            _draw(panel, axes)
-            if axes is not places[0] and panel.ylabel == row[0].ylabel:
+            shared = axes is not places[0] and panel.ylabel == row[0].ylabel
+            if shared:
                 axes.sharey(places[0])
+            _draw(panel, axes)
+            if shared:
                 axes.set_ylabel("")
             handles, labels = axes.get_legend_handles_labels()
-            shown = dict(zip(labels, handles, strict=True)) | shown
+            shown |= dict(zip(labels, handles, strict=True))
     runs = max(len(line.runs) for row in grid for panel in row for line in panel.lines)
     if runs > 1:
         label = f"range of {runs} runs"

@@ -7,9 +7,10 @@ import numpy as np
 from minidecay import functions as F
 from minidecay.autograd import from_numpy, no_grad
 from minidecay.data import Split
-from minidecay.data.split import check_integer
+from minidecay.data.split import check_integer, check_split
 from minidecay.data.transforms import Transform
 from minidecay.nn import Module
+from minidecay.nn.module import check_module
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def evaluate(
 
     Running statistics are used, dropout is off, and `transform` gets no generator, so that nothing
     in it is random: the result does not depend on `batch_size` beyond rounding. ValueError where
-    that is less than 1, TypeError for anything but a Split.
+    that is less than 1, TypeError for anything but a Module and a Split.
 
     >>> split = md.data.from_arrays(np.eye(3), np.array([0, 1, 1]))
     >>> model = md.nn.Linear(3, 2, bias=False)
@@ -61,6 +62,7 @@ def evaluate(
     >>> evaluate(model, split).predictions
     array([0, 1, 0])
     """
+    check_module("evaluate: model", model)
     check_split("evaluate: split", split)
     batch_size = check_integer("evaluate: batch_size", batch_size, 1)
     modes, device = [(module, module.training) for module in model.modules()], model.device
@@ -83,13 +85,6 @@ def evaluate(
     return Evaluation(
         scores.argmax(axis=1), np.concatenate(losses), _margins(scores, split.labels), split
     )
-
-
-def check_split(where: str, value: object) -> None:
-    """Raise TypeError for anything but a Split; `where` opens the error."""
-    if not isinstance(value, Split):
-        kind = type(value).__name__
-        raise TypeError(f"{where} is of type {kind}; make it data.Split(images, labels)")
 
 
 def _margins(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:

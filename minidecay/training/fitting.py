@@ -6,15 +6,16 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from minidecay.data import Split, batches
-from minidecay.data.batching import Batch
-from minidecay.data.split import check_integer
+from minidecay.data.split import check_integer, check_split
 from minidecay.data.transforms import Transform
 from minidecay.nn import Module
+from minidecay.nn.module import check_module
 from minidecay.optim import AveragedModel, Optimizer, update_bn
 from minidecay.random import generator_state
-from minidecay.training.evaluation import Evaluation, check_split, evaluate
+from minidecay.training.evaluation import Evaluation, evaluate
 from minidecay.training.resuming import restore, save
 from minidecay.training.run_folder import Checkpoint, RunFolder
 from minidecay.training.stepping import Step
@@ -51,6 +52,7 @@ def fit(
     batch_size: int | Callable[[float], float],
     rng: np.random.Generator,
     test: Split | None = None,
+    weights: ArrayLike | None = None,
     transform: Transform | None = None,
     max_grad_norm: float | None = None,
     average: AveragedModel | None = None,
@@ -81,6 +83,11 @@ def fit(
     Args:
         model, optimizer: `optimizer` holds the parameters of `model`.
         train, test: the data; `test` may be left out.
+        weights: (N,) numbers of at least 0, one for each example of `train`: the loss of a batch of
+            B is the sum of weight times loss over B, torch's `(weights * losses).mean()`. It is not
+            divided by the sum of the weights, so that the pull of an example does not depend on
+            which others share its batch; let them average 1 to keep the scale of the gradient.
+            Of a record `loss` is weighted so, `train_loss` is not.
         epochs: in all, those of an interrupted run or of `start` included.
         batch_size: examples a step; an epoch's last, partial batch is dropped. A schedule, or any
             function of t in epochs, is asked as each epoch starts, and rounded.
@@ -95,8 +102,8 @@ def fit(
         keep: epochs whose checkpoint is kept beside the latest, as `epoch-<n>`.
         metrics: called after each epoch with its number; what it returns, plain JSON, is the
             record's "metrics". It must leave the model's weights and modes as they are.
-        per_example: have `run` keep every epoch's predictions and margins (`arrays.npz`); its
-            "epoch" says which epoch each row is of.
+        per_example: have `run` keep every epoch's predictions, margins and losses
+            (`arrays.npz`); its "epoch" says which epoch each row is of.
         captured: take each step by `md.capture`; by default where every module is the library's
             own. Pass True for modules of your own whose forward does the same at every step.
         progress: show a bar; by default where standard error is a terminal.
@@ -105,8 +112,8 @@ def fit(
     Raises:
         ValueError: the sizes do not fit: no epochs, more examples a batch than there are, or an
             optimiser that counts other epochs or holds no parameter of `model`. Or there is no
-            `run` for what is to be kept.
-        TypeError: the data is no Split, or `run` no RunFolder.
+            `run` for what is to be kept, or no such weight for each example.
+        TypeError: the data is no Split, `model` no Module, `optimizer` none, or `run` no RunFolder.
         Diverged: the loss is not finite, in training or after it. What was recorded before stays.
 
     >>> rng = np.random.default_rng(0)
@@ -119,6 +126,11 @@ def fit(
     """
     from tqdm import tqdm
 
+    check_module("fit: model", model)
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(
+            f"fit: optimizer is of type {type(optimizer).__name__}; give one of minidecay.optim"
+        )
     epochs = check_integer("fit: epochs", epochs, 1)
     check_split("fit: train", train)
     if test is not None:
@@ -132,6 +144,7 @@ def fit(
         raise ValueError("fit: keep and per_example want a folder to write into; pass run")
     if run:
         generator_state(rng)  # one that no checkpoint can hold fails now, not an epoch later
+    weighted = None if weights is None else _Weighted(train, weights)
     counts = [len(train) // size for size in sizes]  # of each epoch's steps
     if not callable(batch_size):  # else each epoch says how many steps it has
         _check_steps(optimizer, counts[0], f"{len(train)} // {batch_size}")
@@ -159,7 +172,11 @@ def fit(
                 optimizer.start_epoch(epoch - 1, steps)
             averaging = average if average is not None and epoch > average.start else None
             with np.errstate(over="ignore", invalid="ignore"):  # Diverged says it better
-                given = batches(train, size, rng, transform=transform)
+                given: Iterable[tuple[np.ndarray, ...]]
+                if weighted is None:
+                    given = batches(train, size, rng, transform=transform)
+                else:
+                    given = weighted.batches(size, rng, transform)
                 loss, grad_norm = _train_epoch(step, given, averaging, epoch, bar, label)
                 trained = time.perf_counter()
                 optimizer.observe(loss)
@@ -198,7 +215,7 @@ def fit(
 
 def _train_epoch(
     take_step: Step,
-    given: Iterable[Batch],
+    given: Iterable[tuple[np.ndarray, ...]],
     average: AveragedModel | None,
     epoch: int,
     bar: Any,
@@ -208,8 +225,8 @@ def _train_epoch(
     losses, norms = [], []
     take_step.model.train()
     take_step.optimizer.train()
-    for step, (images, labels) in enumerate(given):
-        losses.append(take_step(images, labels))
+    for step, batch in enumerate(given):
+        losses.append(take_step(*batch))
         _check_finite(losses[-1], epoch, step, take_step.optimizer.last_lr, label)
         norms.append(take_step.grad_norm())
         if average is not None and average.decay is not None:
@@ -259,8 +276,33 @@ def _check_finite(loss: float, epoch: int, step: int, lr: float | None, label: s
         raise Diverged({"epoch": epoch, "step": step, "lr": lr, "loss": loss}, label)
 
 
+class _Weighted:
+    """Training data with a weight for each example's loss."""
+
+    def __init__(self, train: Split, weights: ArrayLike) -> None:
+        self.weights = np.asarray(weights, np.float32)
+        if self.weights.shape != (len(train),):
+            raise ValueError(
+                f"fit: weights {self.weights.shape} do not match {len(train)} training examples; "
+                f"pass one number for each, shape ({len(train)},)"
+            )
+        if not (np.isfinite(self.weights) & (self.weights >= 0)).all():
+            raise ValueError(
+                "fit: weights must be finite and at least 0; repair those that are not"
+            )
+        self.labels = train.labels
+        self.numbered = Split(train.images, np.arange(len(train)))
+
+    def batches(
+        self, size: int, rng: np.random.Generator, transform: Transform | None
+    ) -> Iterator[tuple[np.ndarray, ...]]:
+        """Those of `data.batches`, and the weights of each."""
+        given = batches(self.numbered, size, rng, transform=transform)
+        return ((images, self.labels[which], self.weights[which]) for images, which in given)
+
+
 class _Examples:
-    """Every epoch's predictions and margins, (epochs, examples), kept in the run's arrays.npz."""
+    """Every epoch's predictions, margins and losses, (epochs, examples), in arrays.npz."""
 
     def __init__(self, run: RunFolder, done: int) -> None:
         self.run, kept = run, run.load_arrays()
@@ -273,6 +315,7 @@ class _Examples:
             if seen is not None:
                 new[f"{split}_predictions"] = seen.predictions.astype(np.int16)
                 new[f"{split}_margins"] = seen.margins
+                new[f"{split}_losses"] = seen.losses
         for name, row in new.items():
             self.rows.setdefault(name, []).append(row)
         self.run.save_arrays(**{name: np.stack(rows) for name, rows in self.rows.items()})

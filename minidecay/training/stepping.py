@@ -11,7 +11,9 @@ from minidecay.recording import replayed
 
 
 class Step:
-    """Forward, loss, backward and optimiser on a batch (images, labels); returns the loss in nats.
+    """Forward, loss, backward and optimiser on a batch; returns the loss in nats.
+
+    A batch is (images, labels), or (images, labels, weights) with a weight for each loss.
 
     Args:
         max_grad_norm: the norm to which gradients are clipped, or None.
@@ -32,12 +34,19 @@ class Step:
             captured = all(type(m).__module__.startswith("minidecay.") for m in model.modules())
         self._take = capture(self._run) if captured else self._run
 
-    def __call__(self, images: np.ndarray, labels: np.ndarray) -> float:
-        return float(self._take(images, labels).item())
+    def __call__(self, *batch: np.ndarray) -> float:
+        return float(self._take(*batch).item())
 
-    def _run(self, images: np.ndarray, labels: np.ndarray) -> Tensor:
+    def _run(
+        self, images: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None
+    ) -> Tensor:
         self.optimizer.zero_grad()
-        loss = F.cross_entropy(self.model(from_numpy(images, self.model.device)), labels)
+        logits = self.model(from_numpy(images, self.model.device))
+        if weights is None:
+            loss = F.cross_entropy(logits, labels)
+        else:
+            losses = F.cross_entropy(logits, labels, reduction="none")
+            loss = (losses * from_numpy(weights, self.model.device)).mean()
         loss.backward()
         if self.max_grad_norm is not None:
             self._clip(self.max_grad_norm)

@@ -190,3 +190,41 @@ def test_a_kernel_that_cannot_be_launched_is_told_why(no_nvrtc, checked, changes
     assert code == 1
     assert "    wrong on 3 cases, first " in told
     assert words in told
+
+
+EMPTY = """//! grid 1
+//! block 1
+extern "C" __global__ void matmul(const float* A, const float* B, const float* bias,
+                                  const float* residual, float* C, int M, int N, int K, int batch,
+                                  long long stride_a, long long stride_b) {
+BODY
+}
+"""
+
+
+def test_a_file_without_an_option_fails_the_cases_that_set_it(tmp_path):
+    path = tmp_path / "mine.cu"
+    path.write_text(EMPTY.replace("BODY", ""))
+    outcomes = {each.case.label: each for each in checking.check(str(path), "matmul")}
+    assert outcomes["1x1x1"].where.startswith("C[0, 0, 0] is nan")
+    transposed = next(each for each in outcomes.values() if "TRANSPOSE_A" in each.case.defines)
+    assert transposed.where == "the file has no option TRANSPOSE_A; it has none"
+
+
+def test_ctrl_c_ends_the_check_in_one_line(monkeypatch, capsys):
+    def interrupted(name, reference):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checking, "check", interrupted)
+    assert main(["kernels", "check", "fused/dropout"]) == 130
+    assert capsys.readouterr().err == "\nminidecay kernels check: interrupted\n"
+
+
+def test_after_a_case_that_does_not_end_none_is_run(no_nvrtc, few, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(checking, "_STEPS", 100_000)
+    path = tmp_path / "mine.cu"
+    path.write_text(EMPTY.replace("BODY", "  for (volatile int i = 0; i < M; i = i);"))
+    assert main(["kernels", "check", str(path), "--reference", "matmul"]) == 1
+    told = capsys.readouterr().out
+    assert "mine.cu:6: does not end (after 100000 steps), block (0, 0, 0) thread (0, 0, 0)" in told
+    assert "wrong on 2 cases, first 2x3x1: not run, since 1x1x1 does not end" in told

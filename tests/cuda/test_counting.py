@@ -279,6 +279,9 @@ def test_the_command_puts_two_files_side_by_side(capsys):
     ("arguments", "message"),
     [
         (["--shape", "1,2,3"], "transpose: 3 sizes for its rows, columns"),
+        (["--shape", "64"], "transpose: say how large columns is: --set columns=64"),
+        (["--shape", "64,64", "--set", "x=-3"], "transpose: x cannot have -3 elements"),
+        (["--shape", "64,1<<99999999999999"], "'1<<99999999999999' cannot be evaluated: "),
         (["--shape", "4,4", "--set", "PADDING"], "'PADDING' sets nothing; write it as N=64"),
     ],
 )

@@ -61,6 +61,26 @@ def test_dynamic_shared_memory_is_as_large_as_its_line_says(kernel):
     assert found.kind == "out of bounds"
 
 
+def test_shared_memory_is_declared_as_cuda_lets_it(kernel):
+    """And a declaration of several lines leaves what follows on its own."""
+    body = """  static __shared__ float first[32],  // a copy, and
+                          second[32];  // another
+      volatile __shared__ float third[32];
+      extern volatile __shared__
+        float fourth[];
+      int t = threadIdx.x;
+      first[t] = second[t] = third[t] = fourth[t] = x[t];
+      __syncthreads();
+      x[t] = first[31 - t] + second[31 - t] + third[31 - t] + fourth[31 - t];
+      if (n == 0) __trap();"""
+    module = kernel(body, shared="128")
+    x = floats(32)
+    module.planted(x, 32)
+    assert (x == 4 * floats(32)[::-1]).all()
+    found = finding(module, x, 0)
+    assert found.place.endswith("planted.cu:14")
+
+
 PLANTED = {
     "a read of what nobody wrote": (
         "  __shared__ float tile[32];\n  x[threadIdx.x] = tile[threadIdx.x];",
@@ -298,6 +318,31 @@ def test_a_global_variable_is_told_by_that_name(kernel):
     found = finding(kernel("  static int count;\n  x[0] = count++ + n;"), floats(), 1)
     assert found.kind == "out of bounds"
     assert "of a global variable" in found.detail
+
+
+@pytest.mark.parametrize("header", ["cassert", "assert.h"])
+def test_an_assertion_is_the_threads_whatever_header_it_came_by(tmp_path, header):
+    path = tmp_path / "planted.cu"
+    path.write_text(
+        f"#include <{header}>\n//! grid 1\n//! block 32\n"
+        'extern "C" __global__ void planted(float* x) {\n  assert(threadIdx.x < 31);\n}\n'
+    )
+    found = finding(load(path, check=True), floats())
+    assert (found.kind, found.detail) == ("failed assertion", "threadIdx.x < 31")
+    assert found.place.endswith("planted.cu:5")
+
+
+def test_a_kernel_may_have_no_parameters_and_any_name(tmp_path):
+    path = tmp_path / "planted.cu"
+    launch = '//! grid 1\n//! block 32\nextern "C" __global__ void '
+    path.write_text(
+        f"{launch}one() {{}}\n{launch}two(void) {{ __trap(); }}\n{launch}a(float* x) {{}}\n"
+    )
+    module = load(path, check=True)
+    module.one()
+    module.a(floats())
+    with pytest.raises(KernelFault, match="trap"):
+        module.two()
 
 
 def test_after_a_fault_the_module_goes_on(kernel):

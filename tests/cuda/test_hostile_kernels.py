@@ -29,6 +29,8 @@ HOSTILE = {
     ),
     "an endless loop": ("  for (volatile int i = 1; i;) i = 1;", "does not end", {1}),
     "an endless loop in memory": ("  for (;;) x[threadIdx.x] += 1.f;", "does not end", {1}),
+    "a loop with nothing in it": ("  while (true) {\n  }", "does not end", {1, 2}),
+    "a loop whose count nobody reads": ("  int i = 0;\n  while (n) i++;", "does not end", {1, 2}),
     "barriers without end": ("  while (n) __syncthreads();", "does not end", {1}),
     "a read through null": ("  float* p = nullptr;\n  x[0] = p[n];", "out of bounds", {2}),
     "a write to the kernel's half": (
@@ -56,6 +58,7 @@ HOSTILE = {
         "integer division",
         {2},
     ),
+    "a text that is none": ('  printf("%s", (const char*)(n * 100ull));', "out of bounds", {1}),
     "a call of no function": (
         "  auto f = (void (*)(float*))(unsigned long long)(n - 32);\n  f(x);",
         "call of no function",
@@ -193,6 +196,7 @@ def test_launches_from_many_threads_do_not_meet(tmp_path, check):
 
 
 ENDLESS = {
+    "with nothing in it": "  while (n) ;",
     "with memory": "  for (;;) x[threadIdx.x] += 1.f;",
     "without": "  for (volatile int i = 0;;) i = 1;",
     "at barriers": "  while (n) __syncthreads();",

@@ -40,6 +40,11 @@ def test_the_cases_of_a_reference_are_the_same_at_every_call():
         next(cases("sorting"))
 
 
+def test_ptx_stands_in_common_alone():
+    families = (path for path in source.folder().rglob("*.cu*") if path.parent.name != "common")
+    assert [path.name for path in families if re.search(r"\basm\b", path.read_text())] == []
+
+
 def barriers():
     """Every __syncthreads of the project's kernels: (name, where it stands in the text)."""
     for name in every_kernel():
@@ -74,6 +79,11 @@ def test_the_solution_of_the_assignment_is_right(capsys):
     assert code == 0
     assert told.endswith("clean\n")
     assert "not clean" not in told
+
+
+def test_the_task_sheet_says_on_how_many_products_a_kernel_runs():
+    sheet = (ASSIGNMENT / "README.md").read_text()
+    assert f"runs on {len(list(cases('matmul')))} products" in sheet
 
 
 def test_the_blank_sheet_writes_nothing_and_is_told(capsys):
@@ -123,6 +133,10 @@ def test_the_kernels_are_listed_with_their_idea_and_the_cards_that_ran_them(caps
         told,
         re.M,
     )
+    whole = (
+        "One step of schedule-free SGD over all parameters at once, in place (Defazio et al. 2024)."
+    )
+    assert whole in " ".join(told.split())
     assert max(map(len, told.splitlines())) <= 100
 
 
@@ -130,9 +144,40 @@ def test_the_kernels_are_listed_with_their_idea_and_the_cards_that_ran_them(caps
     ("arguments", "message"),
     [
         (["matmul/99_best"], "no kernel 'matmul/99_best'; there are conv2d/01_direct"),
+        (["matmul/01_naive.cu"], "no file matmul/01_naive.cu; the project's kernel is matmul/01_"),
+        (["mine/best.cu"], "no file mine/best.cu; the project's kernels are named without .cu"),
+        ([str(ASSIGNMENT)], "tiled_matmul'; there are conv2d/01_direct"),
         ([str(ASSIGNMENT / "solution.cu")], "say what it must compute by --reference"),
     ],
 )
 def test_wrong_use_is_told_and_ends_with_2(capsys, arguments, message):
     assert main(["kernels", "check", *arguments]) == 2
-    assert message in capsys.readouterr().err
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert message in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"// \xe9cole\n", r"mine\.cu is not UTF-8 text: .* at byte 3"),
+        (b"", r"mine\.cu: no kernel; each starts with extern"),
+        (b'extern "C" __global__ void f(float* x) {}\n', r"f has no //! grid and //! block line"),
+        (b'#include "nowhere.cuh"\n', r"mine\.cu:1: there is no nowhere\.cuh under kernels/"),
+    ],
+    ids=["not text", "empty", "no launch lines", "no such include"],
+)
+def test_a_file_that_is_no_kernel_is_told_before_anything_runs(tmp_path, capsys, content, message):
+    (tmp_path / "mine.cu").write_bytes(content)
+    for action in (["check", "--reference", "matmul"], ["count"]):
+        assert main(["kernels", *action, str(tmp_path / "mine.cu")]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert re.fullmatch(rf"minidecay kernels {action[0]}: .*{message}.*\n", err)
+
+
+def test_a_folder_is_not_a_kernel(tmp_path, capsys):
+    (tmp_path / "mine.cu").mkdir()
+    assert main(["kernels", "check", str(tmp_path / "mine.cu"), "--reference", "matmul"]) == 2
+    assert "mine.cu is a folder, not a .cu file" in capsys.readouterr().err

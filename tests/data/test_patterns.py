@@ -266,7 +266,7 @@ def test_a_set_reads_as_its_arguments():
     patterns = PatternSet(100, 50, tiers=[2, 3], sigma=0)
     assert repr(patterns) == (
         "PatternSet(n_train=100, n_test=50, classes=10, tiers=(2, 3), size=8, channels=3, "
-        "sigma=0.0, noise_fraction=0.1, noise='random_image', seed=0)"
+        "sigma=0.0, noise_fraction=0.1, noise='random_image', seed=0, copies=None)"
     )
     assert patterns != PatternSet(100, 50, tiers=[2, 3], sigma=0, seed=1)
 
@@ -336,3 +336,63 @@ def test_a_small_set_is_the_same_to_the_byte(noise):
     if here not in GOLDEN:
         pytest.skip(f"the bytes are not recorded for NumPy {' on '.join(here[:2])} {here[2]}")
     assert digest.hexdigest() == GOLDEN[here][noise]
+
+
+def test_tiers_of_given_copies_hold_each_pattern_that_often_and_no_other_example():
+    patterns = PatternSet(
+        100, 60, classes=3, tiers=(2, 5, 2), copies=(7, 1, 3), noise_fraction=0.25, sigma=0, size=2
+    )
+    train = patterns.train
+    for tier, (count, copies) in enumerate(zip((2, 5, 2), (7, 1, 3), strict=True)):
+        mine = train.tier == tier
+        seen, often = np.unique(
+            np.stack([train.labels[mine], train.pattern[mine]]), axis=1, return_counts=True
+        )
+        assert seen.shape[1] == 3 * count and (often == copies).all()
+        template = patterns.templates[tier][train.labels[mine], train.pattern[mine]]
+        np.testing.assert_array_equal(train.images[mine], template)
+    assert (train.tier == -1).sum() == 25
+    assert patterns.tier_names == (
+        "patterns_2_copies_7",
+        "patterns_5_copies_1",
+        "patterns_2_copies_3",
+    )
+    assert np.bincount(patterns.test.tier).tolist() == [20, 20, 20]
+
+
+def test_equal_copies_are_what_a_set_without_them_deals():
+    def drawn(**options):
+        split = PatternSet(120, 20, classes=2, tiers=(3, 3), noise_fraction=0, **options).train
+        return np.unique(
+            np.stack([split.tier, split.labels, split.pattern]), axis=1, return_counts=1
+        )
+
+    np.testing.assert_equal(drawn(copies=(10, 10)), drawn())
+
+
+def test_the_test_set_does_not_depend_on_copies():
+    plain = PatternSet(120, 20, classes=2, tiers=(3, 3), noise_fraction=0).test
+    given = PatternSet(18, 20, classes=2, tiers=(3, 3), noise_fraction=0, copies=(1, 2)).test
+    np.testing.assert_array_equal(given.images, plain.images)
+    np.testing.assert_array_equal(given.labels, plain.labels)
+
+
+def test_a_set_with_copies_is_made_again_from_its_config():
+    patterns = PatternSet(18, 20, classes=2, tiers=[3, 3], noise_fraction=0, copies=[1, 2])
+    again = PatternSet(**json.loads(json.dumps(patterns.config())))
+    assert again == patterns and again.copies == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("copies", "error", "says"),
+    [
+        ((1, 1), ValueError, "copies make 12 clean training examples, but n_train=18 leaves 18 be"),
+        ((3,), ValueError, r"copies must be a tuple with a number for each of 2 tiers, got \(3,\)"),
+        (3, ValueError, "copies must be a tuple with a number for each of 2 tiers, got 3"),
+        ((3, 0), ValueError, "PatternSet: copies of a pattern must be at least 1, got 0"),
+        ((1.5, 1.5), TypeError, "PatternSet: copies of a pattern must be an integer, got 1.5"),
+    ],
+)
+def test_copies_that_make_no_such_set_are_refused(copies, error, says):
+    with pytest.raises(error, match=says):
+        PatternSet(18, 20, classes=2, tiers=(3, 3), noise_fraction=0, copies=copies)

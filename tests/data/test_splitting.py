@@ -9,6 +9,8 @@ import minidecay as md
 from minidecay.data import PatternSet, Split, digits, from_arrays, train_test_split
 from minidecay.random import stream
 
+MASKED = np.ma.masked_array([0, 1], mask=[False, True])
+
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.float16, np.float32, np.float64])
 def test_two_arrays_of_numbers_are_a_data_set(dtype):
@@ -50,12 +52,27 @@ def test_floats_of_32_bits_are_not_copied():
         ([[1e300], [0]], [0, 1], ValueError, "image 0 holds NaN or infinity"),
         ([1, 2], [0, 1], ValueError, r"images \(2,\) need shape \(N, \.\.\.\)"),
         (np.zeros((0, 2)), [], ValueError, "one example or more"),
+        ([[1, 2], [3]], [0, 1], ValueError, "images are nested lists of different lengths"),
+        ([[1], [2]], [[0], [1, 2]], ValueError, "labels are nested lists of different lengths"),
+        (MASKED[:, None], [0, 1], TypeError, "images must not be masked; fill the values"),
+        ([[1], [2]], MASKED, TypeError, "labels must not be masked; fill the values"),
+        ([[1], [2]], np.array([0, 2**63 + 1], np.uint64), ValueError, "is too large for int64"),
     ],
 )
 def test_what_is_no_data_set_is_refused_in_a_line(images, labels, error, says):
     with pytest.raises(error, match=says) as told:
         from_arrays(images, labels)
     assert "\n" not in str(told.value)
+
+
+def test_arrays_are_masked_in_nothing_or_refused():
+    whole = np.ma.masked_array(np.zeros((2, 3)), mask=False)
+    split = Split(whole, np.ma.masked_array([0, 1]).astype(np.uint64))
+    assert type(split.images) is type(split.labels) is np.ndarray
+    with pytest.raises(TypeError, match="Split: images must not be masked"):
+        Split(np.ma.masked_array(np.zeros((2, 3)), mask=[[True] * 3, [False] * 3]), np.arange(2))
+    with pytest.raises(TypeError, match="Split: subset 'odd' must not be masked"):
+        Split(np.zeros((2, 3)), np.arange(2), {"odd": MASKED == 1})
 
 
 def numbered(n, classes=3):

@@ -145,6 +145,7 @@ def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(path, monkeypatc
         (("a.npz", {"__metadata__": np.ones(2)}), ValueError, "'__metadata__' is no name"),
         (("a.npz", {"a": "text"}), TypeError, "a is <U4, which is no array of real numbers"),
         (("a.npz", {"a": {"b": 1}}), TypeError, "a is object, which is no array of real numbers"),
+        (("a.npz", {"a": np.ma.masked_equal([0, 1], 0)}), TypeError, "a is masked, which no form"),
         (("a.npz", {"a": np.ones(2, complex)}), TypeError, "a is complex128"),
         (("a.npz", {}, {"epoch": 3}), TypeError, r"more than texts; write numbers as str\(number"),
         (("a.npz", {}, {3: "epoch"}), TypeError, "more than texts"),

@@ -314,3 +314,17 @@ def test_without_torch_the_arrays_are_what_is_proposed(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ImportError, match=r"to_torch: torch cannot be imported .*tensors=False"):
         md.to_torch(nn.Linear(2, 2))
+
+
+def test_a_decoders_weights_go_to_torch_and_come_back():
+    torch = pytest.importorskip("torch")
+    ours = nn.Sequential(nn.ConvTranspose2d(3, 4, (4, 2), stride=2), nn.ReLU(), nn.Conv2d(4, 2, 3))
+    theirs = torch.nn.Sequential(
+        torch.nn.ConvTranspose2d(3, 4, (4, 2), stride=2), torch.nn.ReLU(), torch.nn.Conv2d(4, 2, 3)
+    )
+    theirs.load_state_dict(md.to_torch(ours))
+    x = np.random.default_rng(0).standard_normal((2, 5, 6, 3)).astype(np.float32)
+    y = theirs(torch.tensor(x.transpose(0, 3, 1, 2))).detach().numpy().transpose(0, 2, 3, 1)
+    np.testing.assert_allclose(ours(md.tensor(x)).numpy(), y, rtol=1e-4, atol=1e-5)
+    back = md.from_torch(theirs.state_dict(), ours)
+    np.testing.assert_equal(back, ours.state_dict())

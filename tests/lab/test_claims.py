@@ -3,9 +3,19 @@
 import json
 import math
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from minidecay.lab.machinery.claims import Bound, Claim, describe
+from minidecay.lab.machinery.claims import (
+    Bound,
+    Claim,
+    describe,
+    describe_verdicts,
+    interval,
+    student_t,
+)
 
 
 def bound(sense, threshold=0.5, of=lambda run: run):
@@ -57,6 +67,8 @@ def test_a_claim_of_one_bound_is_judged_by_one_number():
         "finding": False,
         "value": 0.75,
         "threshold": 0.5,
+        "interval": pytest.approx([0.75 - 12.7062 * 0.15, 0.75 + 12.7062 * 0.15], abs=1e-4),
+        "verdict": "undecided",  # two seeds so far apart say little about their mean
         "passed": True,
         "seeds": {"3": {"value": 0.6, "passed": True}, "4": {"value": 0.9, "passed": True}},
     }
@@ -80,6 +92,10 @@ def test_a_single_seed_that_falls_short_fails_a_claim_whose_mean_would_pass():
 def test_a_verdict_is_plain_json():
     verdict = BOTH.judge({0: {"this": 0.5, "that": 0.3}})
     assert json.loads(json.dumps(verdict, allow_nan=False)) == verdict
+    verdict = one().judge({0: math.nan, 1: 0.5})
+    assert json.loads(json.dumps(verdict, allow_nan=False)) == verdict
+    assert (verdict["value"], verdict["interval"]) == (None, [None, None])
+    assert verdict["seeds"]["0"] == {"value": None, "passed": False}
 
 
 def test_a_finding_is_judged_alike_and_marked():
@@ -96,4 +112,88 @@ def test_verdicts_are_told_in_two_lines_each_number_beside_its_threshold():
         "          0.650 (accuracy >= 0.5); 1/2 seeds",
         "PASS  C6  neither this nor that",
         "          0.500 (this <= 0.6); 0.250 (that >= 0.2); 2/2 seeds",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("freedom", "t"),  # of the printed tables, at 95 %
+    [(1, 12.7062), (2, 4.3027), (3, 3.1824), (4, 2.7764), (9, 2.2622), (30, 2.0423)],
+)
+def test_students_t_is_that_of_the_tables(freedom, t):
+    assert student_t(freedom) == pytest.approx(t, abs=1e-4)
+
+
+def test_students_t_of_many_seeds_is_that_of_the_normal_distribution():
+    assert student_t(100_000) == pytest.approx(1.95996, abs=1e-3)
+    assert student_t(100_000, confidence=0.99) == pytest.approx(2.5758, abs=1e-3)
+
+
+@settings(max_examples=20)
+@given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=8))
+def test_the_interval_is_that_of_scipy(values):
+    stats = pytest.importorskip("scipy.stats")
+    low, high = interval(values)
+    error = stats.sem(values)
+    if error > 1e-9:
+        expected = stats.t.interval(0.95, len(values) - 1, np.mean(values), error)
+        assert (low, high) == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("values", [[0.7], [0.7, math.nan], [math.inf, 0.0]])
+def test_there_is_no_interval_of_one_seed_or_of_what_is_no_number(values):
+    assert all(map(math.isnan, interval(values)))
+
+
+@pytest.mark.parametrize(
+    ("sense", "low", "high", "verdict"),
+    [
+        (">=", 0.5, 0.9, "holds"),
+        (">=", 0.4, 0.9, "undecided"),
+        (">=", 0.1, 0.49, "fails"),
+        ("<=", 0.1, 0.5, "holds"),
+        ("<=", 0.1, 0.6, "undecided"),
+        ("<=", 0.6, 0.9, "fails"),
+        (">=", math.nan, math.nan, "undecided"),
+        ("<=", math.nan, math.nan, "undecided"),
+    ],
+)
+def test_an_interval_wholly_beyond_the_threshold_holds_and_wholly_short_of_it_fails(
+    sense, low, high, verdict
+):
+    assert bound(sense).verdict(low, high) == verdict
+
+
+@pytest.mark.parametrize(
+    ("this", "that", "verdict"),
+    [
+        ((0.5, 0.51), (0.3, 0.31), "holds"),
+        ((0.5, 0.51), (0.0, 0.9), "undecided"),
+        ((0.5, 0.51), (0.1, 0.11), "fails"),
+        ((0.0, 0.9), (0.1, 0.11), "fails"),
+    ],
+)
+def test_a_claim_fails_where_one_bound_fails_and_holds_where_all_hold(this, that, verdict):
+    runs = {seed: {"this": this[seed], "that": that[seed]} for seed in (0, 1)}
+    runs |= {seed: {"this": this[seed - 2], "that": that[seed - 2]} for seed in (2, 3)}
+    assert BOTH.judge(runs)["verdict"] == verdict
+
+
+def test_one_seed_decides_nothing():
+    assert one().judge({0: 0.9})["verdict"] == "undecided"
+
+
+def test_seeds_that_agree_in_every_bit_decide():
+    assert one().judge({0: 0.5, 1: 0.5})["verdict"] == "holds"
+
+
+def test_verdicts_over_seeds_are_told_with_their_intervals():
+    verdicts = [
+        one().judge({0: 0.60, 1: 0.61, 2: 0.62}),
+        one("<=").judge({0: math.nan, 1: 0.5}),
+    ]
+    assert describe_verdicts(verdicts).splitlines() == [
+        "holds      C1  it learns",
+        "               0.610 [0.585, 0.635] (accuracy >= 0.5)",
+        "undecided  C1  it learns",
+        "               no number (accuracy <= 0.5)",
     ]

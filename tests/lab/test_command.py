@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import tiny
 
+from minidecay.console import Terminated
 from minidecay.lab import noisy_memorization as noisy
 from minidecay.lab.machinery import arms, command
 from minidecay.lab.machinery.claims import Bound, Claim
@@ -202,6 +203,81 @@ def arms_of(folder):
     return json.loads((folder / "results.json").read_text())["arms"]
 
 
+VERDICTS = dataclasses.replace(
+    judged_by(claim("A1", 0.0), claim("A2", 1.1), claim("A3", 0.0)), decides=False, models=("mlp",)
+)
+
+
+def test_an_experiment_that_does_not_decide_ends_with_verdicts_and_with_0(run, tmp_path):
+    code, out, _ = run("--out", tmp_path, "--seeds", 2, experiment=VERDICTS)
+    assert code == 0
+    assert "Claims; mean over seeds [95 % interval]\n\nholds      A1  it is a number\n" in out
+    assert "\nfails      A2  it is a number\n" in out
+    assert "\nverdict  A1, A3 hold; A2 fails\n" in out
+    judged = json.loads((tmp_path / "results.json").read_text())["claims"]
+    assert [claim["verdict"] for claim in judged] == ["holds", "fails", "holds"]
+
+
+def test_of_one_seed_it_says_that_nothing_is_decided(run, tmp_path):
+    assert "\nverdict  A1, A2, A3 undecided\n" in run("--out", tmp_path, experiment=VERDICTS)[1]
+
+
+def test_where_there_is_one_network_there_is_no_option_for_it(run, tmp_path):
+    answer = run("--out", tmp_path, "--model", "cnn", experiment=VERDICTS)
+    assert "unrecognized arguments: --model cnn" in refused(answer)
+
+
+@pytest.fixture
+def run_all(monkeypatch, capsys):
+    """Run all of these experiments, as `run` runs one."""
+    for module in (command, arms):
+        monkeypatch.setattr(module, "run_tasks", tiny.one_after_the_other)
+
+    def run_all(experiments, *options):
+        words = ("--scale", "smoke", "--first-seed", 100, "--seeds", 1, *options)
+        code = command.main_of_all(experiments, list(map(str, words)), "tiny")
+        return code, *capsys.readouterr()
+
+    return run_all
+
+
+def test_all_of_them_run_each_into_a_folder_of_its_own_and_end_with_the_worst_code(
+    run_all, tmp_path
+):
+    first, second = (dataclasses.replace(VERDICTS, name=name) for name in ("first", "second"))
+    code, out, _ = run_all([first, second], "--out", tmp_path)
+    assert code == 0
+    assert sorted(os.listdir(tmp_path)) == ["first", "second"]
+    for name in ("first", "second"):
+        assert f"{name} at scale smoke:" in out and f"{tmp_path / name}/{name}.png" in out
+    decides = dataclasses.replace(VERDICTS, name="third", decides=True)
+    assert run_all([decides, second], "--out", tmp_path / "new")[0] == 1
+
+
+def test_one_that_cannot_run_is_told_in_a_line_and_the_others_run(run_all, tmp_path):
+    first, second = (dataclasses.replace(VERDICTS, name=name) for name in ("first", "second"))
+    (tmp_path / "first").write_text("in the way")
+    code, out, err = run_all([first, second], "--out", tmp_path)
+    assert code == 2 and re.fullmatch(r"tiny: error: .*first cannot be used.*\n", err)
+    assert "second at scale smoke" in out and (tmp_path / "second" / "results.json").exists()
+
+
+def test_all_of_them_go_on_where_they_were_interrupted(run_all, tmp_path):
+    def interrupted(trained):
+        raise KeyboardInterrupt
+
+    first = dataclasses.replace(VERDICTS, name="first")
+    second = dataclasses.replace(VERDICTS, name="second")
+    code, _, err = run_all(
+        [first, dataclasses.replace(second, measure=interrupted)], "--out", tmp_path
+    )
+    assert (code, err) == (130, f"\ntiny: interrupted; to go on add --resume --out {tmp_path}\n")
+    before = (tmp_path / "first" / "results.json").read_bytes()
+    assert run_all([first, second], "--out", tmp_path, "--resume")[0] == 0
+    assert (tmp_path / "first" / "results.json").read_bytes() == before
+    assert (tmp_path / "second" / "results.json").exists()
+
+
 def test_a_seeds_numbers_do_not_depend_on_the_seeds_beside_it(run, tmp_path):
     run("--out", tmp_path / "three", "--seeds", 3)
     run("--out", tmp_path / "one", "--first-seed", 102)
@@ -325,7 +401,7 @@ def test_a_device_that_does_not_work_here_is_told_before_anything_is_made(
 
 def test_more_workers_than_cores_make_no_shorter_announcement(run, tmp_path, monkeypatch):
     monkeypatch.setattr(command, "cores", lambda: 1)
-    monkeypatch.setattr(command, "seconds_an_epoch", lambda settings: 2.0)
+    monkeypatch.setattr(command, "seconds_to_train", lambda settings, seeds: 28.0)
     for workers, said in (("1", "28 s on 1 worker,"), ("3", "28 s on 3 workers,")):
         assert said in run("--out", tmp_path / workers, "--workers", workers)[1]
 
@@ -347,6 +423,7 @@ def test_a_loss_that_is_not_finite_ends_with_1_and_names_seed_and_arm(run, tmp_p
     ("error", "code", "said"),
     [
         (KeyboardInterrupt(), 130, "interrupted; to go on add --resume --out '"),  # it has a space
+        (Terminated(), 143, "interrupted; to go on add --resume --out '"),
         (WorkerDied("a worker process was killed"), 1, "a worker process was killed; the records"),
     ],
 )
@@ -491,6 +568,18 @@ def test_a_run_stopped_by_ctrl_c_and_then_killed_ends_with_the_numbers_of_one_le
     assert process.communicate()[1] == ""
     assert process.returncode == 1
     assert arms_of(tmp_path) == whole
+
+
+@posix
+@pytest.mark.parametrize("kill", [os.kill, os.killpg])  # a scheduler tells the workers too
+def test_a_run_that_a_scheduler_ends_says_how_to_go_on(tmp_path, kill):
+    def end(process):
+        kill(process.pid, signal.SIGTERM)
+
+    process = start(tmp_path, "--scale", "demo", "--workers", "2")
+    said = interrupt(process, tmp_path, random.Random(0), end)
+    assert process.returncode == 143
+    assert re.fullmatch(r"\n\S+: interrupted; to go on add --resume --out \S+\n", said)
 
 
 @posix

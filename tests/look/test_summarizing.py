@@ -64,6 +64,12 @@ def test_what_a_module_computes_itself_is_its_own_and_not_its_parents():
     assert (inner.flops, inner.parameters) == (2 * 2 * 3 * 16, 20)  # called twice
 
 
+def test_a_transposed_convolution_counts_a_window_for_each_pixel_it_is_given():
+    (layer,) = layers(nn.ConvTranspose2d(8, 3, (4, 2), stride=2), (5, 6, 7, 8))
+    assert layer.shape == (5, 14, 14, 3)
+    assert layer.flops == 2 * (5 * 6 * 7 * 8) * (4 * 2 * 3)
+
+
 def test_weights_that_are_shared_count_once_in_all(capsys):
     layer = nn.Linear(3, 3)
     md.summary(nn.Sequential(layer, layer), (1, 3))

@@ -12,6 +12,8 @@ LAYERS = {
     "LeakyReLU": (lambda: nn.LeakyReLU(0.2), lambda t: t.LeakyReLU(0.2)),
     "GELU": (lambda: nn.GELU(), lambda t: t.GELU()),
     "GELU, tanh": (lambda: nn.GELU("tanh"), lambda t: t.GELU("tanh")),
+    "ELU": (lambda: nn.ELU(1.5), lambda t: t.ELU(1.5)),
+    "SELU": (lambda: nn.SELU(), lambda t: t.SELU()),
     "SiLU": (lambda: nn.SiLU(), lambda t: t.SiLU()),
     "Softplus": (lambda: nn.Softplus(), lambda t: t.Softplus()),
     "Sigmoid": (lambda: nn.Sigmoid(), lambda t: t.Sigmoid()),

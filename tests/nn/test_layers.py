@@ -97,6 +97,23 @@ def test_conv2d_is_torchs_in_nhwc(torch, device, kernel, stride, padding, bias):
     assert_all_close(answers(layer, x, gy, device), theirs)
 
 
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding", "more", "bias"),
+    [(3, 1, 1, 0, True), ((2, 3), (2, 1), (0, 1), (1, 0), False)],
+)
+def test_conv_transpose2d_is_torchs_in_nhwc(torch, device, kernel, stride, padding, more, bias):
+    layer = nn.ConvTranspose2d(3, 4, kernel, stride, padding, more, bias, stream()).to(device)
+    twin = torch.nn.ConvTranspose2d(3, 4, kernel, stride, padding, more, bias=bias)
+    with torch.no_grad():
+        twin.weight.copy_(torch.tensor(layer.weight.numpy().transpose(2, 3, 0, 1)))
+        if bias:
+            twin.bias.zero_()
+    x = drawn(2, 5, 4, 3)
+    theirs = torch_answers(torch, twin, x, gy, nchw, nhwc)
+    theirs[2] = theirs[2].transpose(2, 3, 0, 1)
+    assert_all_close(answers(layer, x, gy, device), theirs)
+
+
 def test_a_bias_begins_at_zero_and_counts():
     for layer, x in ((nn.Linear(3, 2), drawn(2, 3)), (nn.Conv2d(3, 2, 1), drawn(2, 4, 4, 3))):
         assert not layer.bias.numpy().any()
@@ -110,6 +127,10 @@ def test_layers_say_their_sizes():
     assert repr(nn.Linear(4, 3, bias=False)) == "Linear(4, 3, bias=False)"
     assert repr(nn.Conv2d(3, 8, (1, 3), stride=2, padding=(0, 1), bias=False)) == (
         "Conv2d(3, 8, kernel_size=(1, 3), stride=(2, 2), padding=(0, 1), bias=False)"
+    )
+    assert repr(nn.ConvTranspose2d(3, 8, 4, 2, 1, bias=False)) == (
+        "ConvTranspose2d(3, 8, kernel_size=(4, 4), stride=(2, 2), padding=(1, 1), "
+        "output_padding=(0, 0), bias=False)"
     )
     assert repr(nn.MaxPool2d(2)) == "MaxPool2d((2, 2), stride=(2, 2), padding=(0, 0))"
     assert repr(nn.Dropout(0.1)) == "Dropout(p=0.1)"
@@ -327,6 +348,7 @@ def test_an_input_of_another_dtype_is_refused(layer, dtype):
         (lambda: nn.Linear(3, True), "Linear: outputs=True must be a positive integer"),
         (lambda: nn.Conv2d(-1, 2, 3), "Conv2d: in_channels=-1 must be a positive integer"),
         (lambda: nn.Conv2d(1, "2", 3), "Conv2d: out_channels='2' must be a positive integer"),
+        (lambda: nn.ConvTranspose2d(0, 2, 3), "ConvTranspose2d: in_channels=0 must be a positive"),
         (lambda: nn.Conv2d(1, 2, 0), "conv2d: kernel_size=0 must be an integer of at least 1"),
         (lambda: nn.Conv2d(1, 2, (3,)), "conv2d: kernel_size=(3,) must be an integer of at leas"),
         (lambda: nn.Conv2d(1, 2, 3, stride=0), "conv2d: stride=0 must be an integer of at least 1"),

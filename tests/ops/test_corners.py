@@ -162,7 +162,7 @@ def test_rows_looked_up_twice_get_both_gradients_bit_for_bit_alike(device):
     found = set()
     for _ in range(3):
         w = leaf(np.zeros((3, 2)), np.float32, device)
-        md.embedding(md.tensor(indices), w).backward(gradient)
+        md.embedding(md.tensor(indices, device=device), w).backward(gradient)
         found.add(w.grad.numpy().tobytes())
     assert len(found) == 1
     np.testing.assert_allclose(w.grad.numpy()[1], gradient[indices == 1].sum(0), atol=1e-4)
@@ -183,3 +183,11 @@ def test_every_method_is_the_function_of_its_name():
         pairs = zip(mine, functions, strict=True) if name == "split" else [(mine, functions)]
         for a, b in pairs:
             np.testing.assert_array_equal(a, b)
+
+
+def test_arrays_are_taken_where_tensors_are():
+    x = np.arange(6.0).reshape(2, 3)
+    for y in (md.einsum("ij->ji", x), md.einsum("ij,jk->ik", x, x.T), *md.split(x, 1)):
+        assert isinstance(y, md.Tensor)
+    np.testing.assert_array_equal(md.einsum("ij,kj->ik", md.tensor(x), x), x @ x.T)
+    np.testing.assert_array_equal(md.getitem(x, 1), x[1])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import minidecay as md
+from minidecay import nn
 
 
 def t(*shape, dtype=np.float32):
@@ -42,10 +43,30 @@ REFUSED = {
         lambda: md.conv2d(t(8, 32, 32, 3), t(3, 3, 4, 16)),
         r"conv2d: x \(8, 32, 32, 3\) has 3 channels, w \(3, 3, 4, 16\) expects 4",
     ),
+    "conv empty": (lambda: md.conv2d(t(1, 5, 5, 3), t(0, 3, 3, 4)), r"w \(0, 3, 3, 4\) is empty"),
     "conv bias": (lambda: md.conv2d(t(1, 5, 5, 3), t(3, 3, 3, 4), t(3)), r"bias \(3,\)"),
     "conv size": (lambda: md.conv2d(t(1, 2, 5, 3), t(3, 3, 3, 4)), "height 2, less than.*pad more"),
     "conv stride": (lambda: md.conv2d(t(1, 5, 5, 3), t(3, 3, 3, 4), stride=0), "stride=0 must be"),
     "conv pad": (lambda: md.conv2d(t(1, 5, 5, 3), t(3, 3, 3, 4), padding=1.5), "padding=1.5 must"),
+    "transposed rank": (lambda: md.conv_transpose2d(t(3, 3), t(3, 3, 1, 1)), "must be .N, H, W, C"),
+    "transposed channels": (
+        lambda: md.conv_transpose2d(t(1, 4, 4, 3), t(2, 2, 4, 3)),
+        r"conv_transpose2d: x \(1, 4, 4, 3\) has 3 channels, w \(2, 2, 4, 3\) expects 4",
+    ),
+    "transposed bias": (
+        lambda: md.conv_transpose2d(t(1, 4, 4, 3), t(2, 2, 3, 4), t(3)),
+        r"bias \(3,\) must have shape \(4,\)",
+    ),
+    "transposed empty": (lambda: md.conv_transpose2d(t(1, 0, 4, 3), t(2, 2, 3, 4)), "is empty"),
+    "transposed padding": (
+        lambda: md.conv_transpose2d(t(1, 1, 1, 3), t(2, 2, 3, 4), padding=1),
+        r"give \(0, 0\) pixels; pad less",
+    ),
+    "output padding": (
+        lambda: md.conv_transpose2d(t(1, 4, 4, 3), t(2, 2, 3, 4), output_padding=1),
+        "output_padding=1 must be below stride=1",
+    ),
+    "elu": (lambda: md.elu(t(2), "steep"), "elu: alpha='steep' must be a number"),
     "pool rank": (lambda: md.max_pool2d(t(4, 4), 2), r"max_pool2d: x \(4, 4\) must be"),
     "pool size": (lambda: md.avg_pool2d(t(1, 2, 2, 1), 3), "smaller than the window"),
     "pool padding": (lambda: md.max_pool2d(t(1, 4, 4, 1), 2, padding=2), "more than half"),
@@ -59,13 +80,53 @@ REFUSED = {
         lambda: md.batch_norm(t(4, 3), t(3), t(3), training=False),
         "needs running_mean and running_var",
     ),
+    "running shape": (
+        lambda: md.batch_norm(t(4, 3), t(3), t(3), t(3), t(1)),
+        r"batch_norm: running_var \(1,\) must be \(3,\), a number for each channel",
+    ),
+    "running dtype": (
+        lambda: md.batch_norm(t(4, 3), t(3), t(3), t(3, dtype=np.float64), t(3)),
+        "batch_norm: running_mean is float64 and x float32; use astype",
+    ),
+    "running array": (
+        lambda: md.batch_norm(t(4, 3), t(3), t(3), np.ones(3, np.float32), t(3)),
+        r"batch_norm: running_mean is of type ndarray; .* tensor\(\.\.\.\)",
+    ),
+    "running gradient": (
+        lambda: md.batch_norm(t(4, 3), t(3), t(3), t(3), nn.Parameter(t(3)), training=False),
+        r"batch_norm: running_var gets no gradient; pass running_var.detach\(\)",
+    ),
+    "inference shape": (
+        lambda: md.batch_norm(t(4, 3), t(3), t(3), t(2), t(2), training=False),
+        r"x \(4, 3\), running_mean \(2,\), running_var \(2,\): .* statistics \(C,\)",
+    ),
+    "norm momentum": (
+        lambda: md.batch_norm(t(4, 3), t(3), t(3), t(3), t(3), momentum=None),
+        "batch_norm: momentum=None must be a number from 0 to 1",
+    ),
+    "norm eps": (lambda: md.batch_norm(t(4, 3), t(3), t(3), eps=-1), "batch_norm: eps=-1 must be"),
+    "layer norm eps": (lambda: md.layer_norm(t(4, 3), t(3), t(3), eps="s"), "eps='s' must be"),
     "dropout": (
         lambda: md.dropout(t(4), p=1.0),
         "dropout: p=1.0 must be at least 0 and less than 1",
     ),
+    "dropout text": (lambda: md.dropout(t(4), p="half"), "dropout: p='half' must be at least 0"),
+    "dropout words": (lambda: md.dropout(t(4), key=("a", 1)), "key=.'a', 1. must be two integers"),
+    "dropout key": (
+        lambda: md.dropout(t(4), key=3),
+        "key=3 must be two integers and count",
+    ),
     "softmax": (lambda: md.log_softmax(t()), "must have classes"),
     "labels shape": (lambda: md.cross_entropy(t(4, 3), [0, 1]), r"labels \(2,\) \(N,\)"),
     "labels dtype": (lambda: md.cross_entropy(t(2, 3), [0.0, 1.0]), "labels are float64"),
+    "labels masked": (
+        lambda: md.cross_entropy(t(2, 3), np.ma.masked_array([0, 1], mask=[True, False])),
+        "cross_entropy: values are masked; fill them first",
+    ),
+    "labels ragged": (
+        lambda: md.nll_loss(t(2, 3), [[0], [1, 2]]),
+        "nll_loss: nested lists of different lengths; make them equal",
+    ),
     "labels range": (lambda: md.cross_entropy(t(2, 3), [0, 3]), "from 0 to 3, outside of 0 to 2"),
     "labels below": (lambda: md.cross_entropy(t(2, 3), [-1, 1]), "from -1 to 1"),
     "empty batch": (lambda: md.cross_entropy(t(0, 3), np.zeros(0, int)), "at least one example"),
@@ -103,6 +164,7 @@ REFUSED = {
     "min empty": (lambda: t(0, 3).min(), r"min: an axis of shape \(0, 3\) is empty and has no min"),
     "min unsigned": (lambda: t(2, dtype=np.uint8).min(), "min: uint8 values have no negatives"),
     "argmin bool": (lambda: t(2, dtype=bool).argmin(), "argmin: bool values have no negatives"),
+    "ddof": (lambda: t(3).var(ddof="n"), "var: ddof='n' must be a number, such as 0 or 1"),
     "std": (lambda: t(1).std(ddof=1), "std: 1 values.*ddof=1"),
     "logsumexp": (lambda: t(0, 3).logsumexp(0), "is empty and has nothing to sum"),
     "softmax axis": (lambda: md.softmax(t(2, 0)), r"softmax: x \(2, 0\) must have classes"),
@@ -134,6 +196,12 @@ REFUSED = {
     "embedding range": (lambda: md.embedding([0, 2], t(2, 3)), "from 0 to 2, outside of 0 to 1"),
     "embedding below": (lambda: md.embedding([-1], t(2, 3)), "from -1 to -1, outside of 0 to 1"),
     "embedding rows": (lambda: md.embedding([0], t(2)), r"w \(2,\) must have two axes"),
+    "join one": (lambda: md.concatenate(3), "concatenate: tensors is of type int; give a list"),
+    "stack one": (lambda: md.stack(None), "stack: tensors is of type NoneType; give a list"),
+    "einsum list": (lambda: md.einsum("i->", [1]), "einsum: list is no array of real numbers; use"),
+    "split list": (lambda: md.split([1], 1), "split: operand 0 is of type list; give a tensor"),
+    "getitem list": (lambda: md.getitem([1], 0), "getitem: operand 0 is of type list; give a tens"),
+    "einsum order": (lambda: md.einsum(2, "i->"), "subscripts=2 must come first, as in 'ij,"),
     "einsum syntax": (lambda: md.einsum("i.j", t(2, 2)), "'i.j' must look like 'ij,jk->ik'"),
     "einsum count": (lambda: md.einsum("ij,jk", t(2, 2)), "names 2 operands, but 1 are given"),
     "einsum axes": (
@@ -155,6 +223,32 @@ def test_what_does_not_fit_is_refused(name):
     with pytest.raises((ValueError, TypeError), match=message) as caught:
         attempt()
     assert "\n" not in str(caught.value)
+
+
+CHOSEN_BY = {
+    "cross_entropy": lambda x, on: md.cross_entropy(x, md.tensor(np.zeros(2, int), device=on)),
+    "nll_loss": lambda x, on: md.nll_loss(x, md.tensor(np.zeros(2, int), device=on)),
+    "embedding": lambda x, on: md.embedding(md.tensor(np.zeros(2, int), device=on), x),
+    "where": lambda x, on: md.where(md.tensor(np.zeros(3, bool), device=on), 0.0, x),
+    "batch_norm": lambda x, on: md.batch_norm(x, *t(2, 3).to(x.device), t(3).to(on)),
+}
+
+
+@pytest.mark.parametrize("name", CHOSEN_BY)
+def test_what_an_operation_reads_beside_its_operands_is_on_their_device(name, compiled):
+    for here, there in (("cpu", "emulated"), ("emulated", "cpu")):
+        says = f"^{name}: one tensor is on {here}, another on {there}; move one with .to"
+        with pytest.raises(ValueError, match=says):
+            CHOSEN_BY[name](t(2, 3).to(here), there)
+        CHOSEN_BY[name](t(2, 3).to(here), here)
+
+
+@pytest.mark.parametrize(("mean", "var"), [(3, 1), (1, 3)])
+def test_refused_running_statistics_stay_as_they_are(mean, var):
+    running = t(mean), t(var)
+    with pytest.raises(ValueError, match="must be"):
+        md.batch_norm(md.tensor(np.eye(3, dtype=np.float32)), t(3), t(3), *running)
+    assert all((each.numpy() == 1).all() for each in running)
 
 
 def test_dropout_draws_the_mask_of_its_key_and_counter():

@@ -1,7 +1,9 @@
 """Every optimiser: torch's steps, groups, settings over time, and a state to go on from."""
 
+import copy
 import json
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ import minidecay as md
 from minidecay.optim import (
     SGD,
     SGDW,
+    Adadelta,
+    Adagrad,
     Adam,
     AdamW,
     AutoDecay,
@@ -27,6 +31,8 @@ from minidecay.optim import (
 )
 
 ADAM = {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-3}
+ADAGRAD = {"lr": 0.1, "weight_decay": 0.1, "eps": 1e-3}
+ADADELTA = {"lr": 0.5, "rho": 0.8, "eps": 1e-3, "weight_decay": 0.1}
 RMS = {"lr": 0.01, "alpha": 0.9, "eps": 1e-3}
 PAIRS = [  # ours, and the class and settings of torch's
     (lambda p: Adam(p), "Adam", {}),
@@ -35,6 +41,10 @@ PAIRS = [  # ours, and the class and settings of torch's
     (lambda p: AdamW(p), "AdamW", {}),
     (lambda p: AdamW(p, **ADAM, weight_decay=0.5), "AdamW", ADAM | {"weight_decay": 0.5}),
     (lambda p: AdamW(p, **ADAM, amsgrad=True), "AdamW", ADAM | {"amsgrad": True}),
+    (lambda p: Adagrad(p), "Adagrad", {}),
+    (lambda p: Adagrad(p, 0.1, 0.1, 1e-3), "Adagrad", ADAGRAD),
+    (lambda p: Adadelta(p), "Adadelta", {}),
+    (lambda p: Adadelta(p, **ADADELTA), "Adadelta", ADADELTA),
     (lambda p: RMSprop(p), "RMSprop", {}),
     (lambda p: RMSprop(p, **RMS, weight_decay=0.1), "RMSprop", RMS | {"weight_decay": 0.1}),
     (lambda p: RMSprop(p, **RMS, momentum=0.8), "RMSprop", RMS | {"momentum": 0.8}),
@@ -52,6 +62,8 @@ KINDS = {
     "SGDW": lambda p: SGDW(p, Cosine(0.1, 5), Ramp(0.5, 0.9, 3), steps_per_epoch=4),
     "Adam": lambda p: Adam(p, Cosine(0.1, 5), amsgrad=True, steps_per_epoch=4),
     "AdamW": lambda p: AdamW(p, AutoDecay(0.1, window=1, patience=1), steps_per_epoch=4),
+    "Adagrad": lambda p: Adagrad(p, Cosine(0.1, 5), steps_per_epoch=4),
+    "Adadelta": lambda p: Adadelta(p, Cosine(1.0, 5), rho=Ramp(0.5, 0.9, 3), steps_per_epoch=4),
     "RMSprop": lambda p: RMSprop(p, 0.01, momentum=0.9, centered=True, steps_per_epoch=4),
     "SGDScheduleFree": lambda p: SGDScheduleFree(p, Ramp(0, 0.1, 2), steps_per_epoch=4),
 }
@@ -397,6 +409,53 @@ def test_a_run_goes_on_from_its_state_bit_for_bit(kind, before):
         np.testing.assert_equal(value, theirs[name])
 
 
+def pickled(both):
+    return pickle.loads(pickle.dumps(both))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, pickled], ids=["deepcopy", "pickle"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_copy_of_tensors_and_optimiser_goes_on_as_they_do_and_apart(kind, copied, device):
+    params = leaves(drawn(dtype=np.float32), device)
+    optimizer = KINDS[kind](params)
+    train(params, optimizer, range(5))
+    ours, twin = copied((params, optimizer))
+    assert all(p is q for p, q in zip(ours, twin.params, strict=True))
+    assert twin.device is optimizer.device and twin.last_lr == optimizer.last_lr
+    before = [p.numpy().copy() for p in params]
+    train(ours, twin, range(5, 12))
+    for p, q in zip(params, before, strict=True):
+        np.testing.assert_array_equal(p.numpy(), q)
+    train(params, optimizer, range(5, 12))
+    for p, q, old in zip(params, ours, before, strict=True):
+        np.testing.assert_array_equal(p.numpy(), q.numpy())
+        assert (q.numpy() != old).all()
+    np.testing.assert_equal(twin.state_dict(), optimizer.state_dict())
+
+
+def test_a_copy_of_an_optimiser_alone_moves_tensors_of_its_own():
+    (w,) = leaves([np.ones(2)])
+    twin = copy.deepcopy(SGD([w], 0.5))
+    (v,) = twin.params
+    (v * v).sum().backward()
+    twin.step()
+    assert v.numpy().tolist() == [0.0, 0.0] and w.numpy().tolist() == [1.0, 1.0]
+    assert twin.param_groups[0]["params"][0] is v
+
+
+def test_a_model_and_its_optimiser_are_copied_together():
+    model = md.models.mlp(3, 4, 2, batch_norm=True, rng=md.random.stream(0, "init"))
+    optimizer = SGD(model.parameters(), 0.1, momentum=0.9)
+    for both in ((model, optimizer), (optimizer, model)):
+        twin, moves = sorted(copy.deepcopy(both), key=lambda each: isinstance(each, Optimizer))
+        before, weight = twin.state_dict(), next(twin.parameters())
+        first = weight.numpy().copy()
+        twin(md.tensor(np.eye(3, dtype=np.float32))).max().backward()
+        moves.step()
+        assert (weight.numpy() != first).any()
+        np.testing.assert_equal(model.state_dict(), before)
+
+
 def test_a_kind_is_known_by_its_state():
     states = {name: sorted(make(one()).state_dict()) for name, make in KINDS.items()}
     assert states == {
@@ -404,6 +463,8 @@ def test_a_kind_is_known_by_its_state():
         "SGDW": ["step_count", "velocity"],
         "Adam": ["exp_avg", "exp_avg_sq", "max_exp_avg_sq", "step_count", "updates"],
         "AdamW": ["control", "exp_avg", "exp_avg_sq", "step_count", "updates"],
+        "Adagrad": ["step_count", "sum"],
+        "Adadelta": ["acc_delta", "square_avg", "step_count"],
         "RMSprop": ["grad_avg", "momentum_buffer", "square_avg", "step_count"],
         "SGDScheduleFree": ["step_count", "training", "weight_sum", "x", "z"],
     }

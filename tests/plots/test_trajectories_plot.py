@@ -44,7 +44,8 @@ def test_panels_of_one_name_in_a_row_share_their_axis_and_others_do_not():
         return [Panel(name, [Line("decay", [1, 2], [[i, i + 1]])]) for i, name in enumerate(names)]
 
     a, b, c, d = panels([row("loss", "loss"), row("loss", "accuracy")]).axes
-    assert a.get_ylim() == b.get_ylim() and c.get_ylim() != d.get_ylim()
+    assert a.get_ylim() == b.get_ylim() and a.get_ylim()[0] < 0 < 2 < a.get_ylim()[1]
+    assert c.get_ylim() != d.get_ylim()
     assert [axes.get_ylabel() for axes in (a, b, c, d)] == ["loss", "", "loss", "accuracy"]
 
 

@@ -141,14 +141,14 @@ def test_training_repeats_bit_for_bit():
 
 def interrupt(optimizer, step):
     """Have the optimiser meet a Ctrl-C at its `step`-th update from now."""
-    update, left = optimizer.step, iter(range(step))
+    update, left = optimizer.update, iter(range(step))
 
-    def interrupted():
+    def interrupted(*args):
         if next(left, None) is None:
             raise KeyboardInterrupt
-        update()
+        update(*args)
 
-    optimizer.step = interrupted
+    optimizer.update = interrupted  # which a replayed step calls, too
 
 
 @pytest.mark.parametrize("step", range(0, EPOCHS * STEPS, 3))
@@ -241,7 +241,7 @@ def test_a_fork_yields_the_records_it_was_given_before_its_own(tmp_path):
     assert [record["lr"] for record in records] == [0.3, 0.3, 0.5, 0.5]
 
 
-def test_predictions_and_margins_of_every_epoch_are_kept_where_asked(tmp_path):
+def test_predictions_margins_and_losses_of_every_epoch_are_kept_where_asked(tmp_path):
     with RunFolder(tmp_path, {}) as run:
         network, _, epochs = training(run=run, per_example=True)
         records = list(epochs)
@@ -250,8 +250,10 @@ def test_predictions_and_margins_of_every_epoch_are_kept_where_asked(tmp_path):
     assert {name: (array.dtype.name, array.shape) for name, array in arrays.items()} == {
         "train_predictions": ("int16", (EPOCHS, 50)),
         "train_margins": ("float32", (EPOCHS, 50)),
+        "train_losses": ("float32", (EPOCHS, 50)),
         "test_predictions": ("int16", (EPOCHS, 20)),
         "test_margins": ("float32", (EPOCHS, 20)),
+        "test_losses": ("float32", (EPOCHS, 20)),
     }
     for name, data in (("train", TRAIN), ("test", TEST)):
         right = arrays[f"{name}_predictions"] == data.labels
@@ -259,6 +261,7 @@ def test_predictions_and_margins_of_every_epoch_are_kept_where_asked(tmp_path):
         assert np.array_equal(right, arrays[f"{name}_margins"] > 0)
         last = evaluate(network, data)
         assert np.array_equal(last.margins, arrays[f"{name}_margins"][-1])
+        assert np.array_equal(last.losses, arrays[f"{name}_losses"][-1])
 
 
 @pytest.mark.parametrize("torn", ["save_arrays", "append", "save_checkpoint"])
@@ -448,3 +451,85 @@ def test_a_bar_is_drawn_where_it_is_asked_for_and_counts_steps_from_where_the_ru
         list(training(run=run, progress=True, label="decay")[2])
     shown = capsys.readouterr().err
     assert "decay:  75%" in shown and f"{3 * STEPS}/{EPOCHS * STEPS}" in shown
+
+
+def weighted(weights, **options):
+    network, _, records = training(weights=weights, **options)
+    return timeless(records), network.state_dict()
+
+
+def test_weights_of_one_change_nothing_but_the_rounding():
+    (plain, before), (same, after) = weighted(None), weighted(np.ones(len(TRAIN)))
+    for name, values in before.items():
+        np.testing.assert_allclose(after[name], values, rtol=2e-3, atol=2e-5)
+    assert [r["loss"] for r in same] == pytest.approx([r["loss"] for r in plain], rel=1e-4)
+
+
+def test_an_example_of_weight_nought_is_not_learned_from():
+    wrong = Split(TRAIN.images, np.where(np.arange(50) < 25, TRAIN.labels, 2))
+    right = np.where(np.arange(50) < 25, 1.0, 0.0)
+    other = Split(TRAIN.images, np.where(np.arange(50) < 25, TRAIN.labels, 0))
+    first, second = (weighted(right, train=split)[1] for split in (wrong, other))
+    np.testing.assert_equal(first, second)
+
+
+def test_a_weighted_run_that_was_cut_goes_on_bit_for_bit(tmp_path):
+    weights = np.linspace(0, 2, len(TRAIN))
+    with RunFolder(tmp_path / "cut", {}) as run:
+        weighted(weights, run=run, epochs=2)
+    outcomes = []
+    for folder in ("cut", "whole"):
+        with RunFolder(tmp_path / folder, {}, resume=True) as run:
+            outcomes.append(weighted(weights, run=run))
+    np.testing.assert_equal(outcomes[0], outcomes[1])
+
+
+def test_weights_are_those_of_torch():
+    torch = pytest.importorskip("torch")
+    rng = stream(0, "init")
+    network = nn.Sequential(nn.Flatten(), nn.Linear(16, 3, rng=rng))
+    theirs = torch.nn.Linear(16, 3)
+    with torch.no_grad():
+        for mine, other in zip(network.parameters(), theirs.parameters(), strict=True):
+            values = torch.from_numpy(mine.numpy().copy())
+            other.copy_(values if values.shape == other.shape else values.T)
+    weights = np.linspace(0.1, 3, len(TRAIN)).astype(np.float32)
+    optimizer = SGD(network.parameters(), 0.1, momentum=0.9, weight_decay=1e-2)
+    records = list(
+        fit(
+            *(network, optimizer, TRAIN),
+            epochs=3,
+            batch_size=8,
+            weights=weights,
+            rng=stream(0, "batches"),
+        )
+    )
+    their = torch.optim.SGD(theirs.parameters(), 0.1, momentum=0.9, weight_decay=1e-2)
+    numbered, order = Split(TRAIN.images, np.arange(len(TRAIN))), stream(0, "batches")
+    for epoch in range(3):
+        losses = []
+        for images, which in batches(numbered, 8, order):
+            their.zero_grad()
+            logits = theirs(torch.from_numpy(images.reshape(8, 16)))
+            each = torch.nn.functional.cross_entropy(
+                logits, torch.from_numpy(TRAIN.labels[which]), reduction="none"
+            )
+            loss = (torch.from_numpy(weights[which]) * each).mean()
+            loss.backward()
+            their.step()
+            losses.append(loss.item())
+        assert records[epoch]["loss"] == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.ones(49), r"^fit: weights \(49,\) do not match 50 training examples; pass one number"),
+        (1.0, r"^fit: weights \(\) do not match 50 training examples"),
+        (np.full(50, -1.0), "^fit: weights must be finite and at least 0; repair those that are"),
+        (np.full(50, np.nan), "^fit: weights must be finite and at least 0"),
+    ],
+)
+def test_weights_that_are_none_are_refused(weights, message):
+    with pytest.raises(ValueError, match=message):
+        weighted(weights)

@@ -71,3 +71,13 @@ def test_what_a_module_of_ones_own_decides_is_decided_at_every_step(captured, ca
     network = Counting()
     trained(network, SGD(network.parameters(), 0.1), epochs=2, captured=captured)
     assert network.calls == calls
+
+
+def test_a_replayed_training_with_weights_is_the_eager_one_bit_for_bit():
+    outcomes = []
+    for captured in (False, True):
+        network = next(networks())
+        optimizer = SGD(network.parameters(), 0.1, momentum=0.9)
+        weights = np.linspace(0, 2, len(TRAIN))
+        outcomes.append(trained(network, optimizer, epochs=3, captured=captured, weights=weights))
+    np.testing.assert_equal(outcomes[1], outcomes[0])

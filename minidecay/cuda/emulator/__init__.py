@@ -29,6 +29,6 @@ Limits:
 """
 
 from minidecay.cuda.emulator.findings import Count, Finding, KernelFault
-from minidecay.cuda.emulator.module import EmulatedModule
+from minidecay.cuda.emulator.module import MOST_STEPS, EmulatedModule
 
-__all__ = ["Count", "EmulatedModule", "Finding", "KernelFault"]
+__all__ = ["MOST_STEPS", "Count", "EmulatedModule", "Finding", "KernelFault"]

@@ -40,7 +40,7 @@ _OF_CLANG = (
     # Its other check of bounds is a trap that does not say so; pruned, a loop may pass uncounted.
     *("-fsanitize=array-bounds", "-fsanitize-coverage=trace-pc,no-prune"),
 )
-_HEADERS = ("shim.h", "calls.h", "runtime.h", "stacks.h", "hooks.h")
+_HEADERS = ("shim.h", "assert.h", "calls.h", "runtime.h", "stacks.h", "hooks.h")
 _RUNTIME = ("runtime.cpp", "stacks.cpp", "faults.cpp")
 
 
@@ -159,11 +159,12 @@ def _watched(command: str) -> tuple[str, ...]:
 # ---- what no macro can do ------------------------------------------------------------------------
 
 _DYNAMIC = re.compile(
-    r"extern\s+__shared__\s+(?:(?:__align__|alignas)\s*\(\s*\d+\s*\)\s*)?"
+    r"extern\s+((?:volatile\s+)?)__shared__\s+(?:(?:__align__|alignas)\s*\(\s*\d+\s*\)\s*)?"
     r"([\w\s]+?)\s+(\w+)\s*\[\s*\]\s*;"
 )
 _STATIC = re.compile(
-    r"(?<!\w)__shared__\s+((?:(?:__align__|alignas)\s*\(\s*\w+\s*\)\s*)?)"
+    r"(?<!\w)(?:static\s+)?((?:volatile\s+)?)__shared__\s+"
+    r"((?:(?:__align__|alignas)\s*\(\s*\w+\s*\)\s*)?)"
     r"([\w\s:]*\w)((?:\s*[*\s]\s*)\w+\s*(?:\[[^;=]*)?(?:,[^;=]+)?);"
 )
 
@@ -176,19 +177,30 @@ def _emulated(text: str) -> str:
     """
 
     def declare(found: re.Match[str]) -> str:
-        alignment, element, names = found.groups()
-        each = _COMMA.split(names)
-        return " ".join(_slot(f"{alignment}{element} {one.strip()}") for one in each)
+        volatile, alignment, element, names = found.groups()
+        each = _COMMA.split(_COMMENT.sub("", names))
+        slots = (_slot(f"{alignment}{volatile}{element} {one.strip()}") for one in each)
+        return " ".join(slots) + _lines(found)
 
-    text = _DYNAMIC.sub(r"\1* \2 = (\1*)emu::dynamic_shared();", text)
-    return _STATIC.sub(declare, text)
+    def point(found: re.Match[str]) -> str:
+        pointer = f"{found[1]}{found[2]}*"
+        return f"{pointer} {found[3]} = ({pointer})emu::dynamic_shared();{_lines(found)}"
+
+    return _STATIC.sub(declare, _DYNAMIC.sub(point, text))
+
+
+def _lines(found: re.Match[str]) -> str:
+    """The ends of the lines that were found, so that what follows stays on its own."""
+    return "\n" * found[0].count("\n")
 
 
 _COMMA = re.compile(r",(?![^\[]*\])")  # between declarators, not within one's brackets
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
 _NAME = re.compile(r"(\w+)\s*(?:\[|$)")
 
 
 def _slot(declaration: str) -> str:
+    declaration = " ".join(declaration.split())
     found = _NAME.search(declaration)
     assert found
     name, array = found[1], f"emu_{found[1]}"
@@ -202,10 +214,10 @@ def _slot(declaration: str) -> str:
 def _entry(signature: Signature) -> str:
     """A function that unpacks an array of pointers to arguments, the same for every kernel."""
     arguments = ", ".join(
-        f"*({parameter.type}{'*' if parameter.pointer else ''}*)a[{i}]"
+        f"*({parameter.type}{'*' if parameter.pointer else ''}*)emu_given[{i}]"
         for i, parameter in enumerate(signature.parameters)
     )
     return (
         f'extern "C" __attribute__((visibility("default"))) EMU_UNCHECKED '
-        f"void emu_enter_{signature.name}(void** a) {{ {signature.name}({arguments}); }}"
+        f"void emu_enter_{signature.name}(void** emu_given) {{ {signature.name}({arguments}); }}"
     )

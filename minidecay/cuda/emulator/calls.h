@@ -34,7 +34,7 @@ void* static_shared(const char* tag, size_t bytes, size_t alignment, Place place
 void* dynamic_shared();
 uint64_t atomic_read(void* p, unsigned bytes);
 bool atomic_replace(void* p, unsigned bytes, uint64_t* seen, uint64_t next);  // else, `seen` anew
-int print(const char* format, ...) __attribute__((format(printf, 1, 2)));
+int print(Place place, const char* format, ...) __attribute__((format(printf, 2, 3)));
 [[noreturn]] void give_up(const char* kind, const char* detail, Place place);
 
 }  // namespace emu

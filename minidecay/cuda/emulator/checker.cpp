@@ -60,6 +60,7 @@ class Shadow {
 
  private:
   void refine() {
+    Uncut here;
     Cell* fine = (Cell*)calloc(bytes + 1, sizeof(Cell));
     if (!fine) give_up("out of memory", "for what the check notes", {});
     for (size_t i = 0; i < bytes; i++) fine[i] = cells[i / 4];
@@ -87,6 +88,7 @@ void start_checking(const Launch& launch) {
 
 // What another block left in its cells is known by that block's number.
 void new_array(const Slot& slot, int number) {
+  Uncut here;
   if (!of_slot[number].covers(slot.bytes)) of_slot[number].cover(slot.bytes);
 }
 

@@ -109,6 +109,7 @@ void start_checking(const Launch&) {
 }
 
 static void note(const Site& site, uintptr_t address) {
+  Uncut here;
   if (block->number != present) {
     end_block();
     present = block->number;

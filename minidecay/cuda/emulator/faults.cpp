@@ -1,6 +1,8 @@
 // What would end the process becomes a finding. A signal that reaches an OS thread while it runs a
 // kernel's code (its stack tells) takes it out of its block, and the launch is over; any other goes
-// where it went before. Ctrl-C is Python's, and cuts a launch that is not over a second later.
+// where it went before. Ctrl-C is Python's, and cuts a launch that is not over a second later. Some
+// compilers mark no step in a loop that has nothing to do: a checked launch whose steps stand still
+// does not end either, and a timer of its own looks for that.
 #include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -10,6 +12,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 #include "runtime.h"
 #include "stacks.h"
 
@@ -20,11 +23,33 @@ volatile int interrupted;
 static const int FAULTS[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
 static constexpr int CUT = SIGURG;  // ignored where nobody handles it
 static struct sigaction before[NSIG];
-static bool python_is_asked, timer_runs;
-static int timer;
+static bool python_is_asked;
 static pthread_t running[MOST_OS_THREADS];
 static volatile bool runs[MOST_OS_THREADS];
 static thread_local volatile int uncut;
+
+// A timer of Linux's: it sends CUT after a second, and then again and again.
+class Timer {
+ public:
+  void start(clockid_t clock, struct sigevent event, timespec again) {
+    event.sigev_signo = CUT;
+    struct itimerspec when = {again, {1, 0}};
+    if (!runs && !syscall(SYS_timer_create, clock, &event, &id))
+      runs = !syscall(SYS_timer_settime, id, 0, &when, nullptr);
+  }
+  void stop() {
+    if (runs) syscall(SYS_timer_delete, id);
+    runs = false;
+  }
+
+ private:
+  int id;
+  bool runs;
+};
+static Timer since_interrupt, of_work;
+static constexpr int WORKED = 1;  // what the signals of `of_work` carry: another second of it
+static uint64_t stood_at;         // where `steps` was at the last, and
+static int standing;              // for how many it has been there
 
 Uncut::Uncut() { uncut = uncut + 1; }
 Uncut::~Uncut() { uncut = uncut - 1; }
@@ -60,7 +85,8 @@ static const char* to_blame(const mcontext_t& at, const char* stack) {
 static void tell(int number, const siginfo_t* info, const mcontext_t& at) {
   const char* address = (const char*)info->si_addr;
   const char* guard = block->stacks + (size_t)block->position * STRIDE;
-  const char* blamed = to_blame(at, guard + GUARD);
+  const char* blamed = prints_at.file ? nullptr : to_blame(at, guard + GUARD);
+  const Place place = std::exchange(prints_at, {});
   char detail[64];
   if (number == SIGFPE) {
     report("integer division", "by zero, or of the least number by -1", blamed);
@@ -68,13 +94,13 @@ static void tell(int number, const siginfo_t* info, const mcontext_t& at) {
     report("trap", "the kernel ended itself", blamed);
   } else if (address >= guard && address < guard + GUARD) {
     snprintf(detail, sizeof detail, "the local memory of a thread is %d KiB here", STACK / 1024);
-    report("stack overflow", detail, blamed);
+    report("stack overflow", detail, blamed, place);
   } else if (address == program_counter(at)) {
     snprintf(detail, sizeof detail, "there is none at %p", (const void*)address);
     report("call of no function", detail, blamed);
   } else {
     snprintf(detail, sizeof detail, "access at %p", (const void*)address);
-    report("out of bounds", detail, blamed);
+    report("out of bounds", detail, blamed, place);
   }
 }
 
@@ -89,11 +115,25 @@ static void on_fault(int number, siginfo_t* info, void* context) {
   if (info->si_code <= 0) raise(number);        // but not what a process sent
 }
 
-// The timer's signal goes to any thread of the process, and from there to all that run blocks.
+// A step is a few instructions. What takes long between two of them (Uncut) is not the kernel's.
+static void look_for_progress(const mcontext_t& at) {
+  standing = steps == stood_at ? standing + 1 : 0;
+  stood_at = steps;
+  if (standing < 2 || uncut || !in_a_kernel(at)) return;
+  const char* blamed = program_counter(at) + 1;
+  if (!interrupted) report("does not end", "a loop in which nothing happens", blamed);
+  leave_block();
+}
+
+// The signal of `since_interrupt` goes to any thread of the process, and from there to all that run
+// blocks.
 static void on_cut(int, siginfo_t* info, void* context) {
+  bool from_timer = info->si_code == SI_TIMER;
+  if (from_timer && info->si_value.sival_int == WORKED)
+    return look_for_progress(((ucontext_t*)context)->uc_mcontext);
   int kept = errno;
-  bool runs_blocks = info->si_code != SI_TIMER;
-  if (info->si_code == SI_TIMER) {
+  bool runs_blocks = !from_timer;
+  if (from_timer) {
     interrupted = 1;
     most_steps = 0;  // a checked launch ends at its next step: what the check notes is left whole
     for (int n = 0; n < MOST_OS_THREADS; n++) {
@@ -114,11 +154,8 @@ static void on_interrupt(int number, siginfo_t* info, void* context) {
   else python.sa_handler(number);
   struct sigevent event{};
   event.sigev_notify = SIGEV_SIGNAL;
-  event.sigev_signo = CUT;
-  // A second, then again and again: a thread may be between two blocks.
-  struct itimerspec when = {{0, 50'000'000}, {1, 0}};
-  if (!timer_runs && !syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &timer))
-    timer_runs = !syscall(SYS_timer_settime, timer, 0, &when, nullptr);
+  // Again and again, since a thread may be between two blocks.
+  since_interrupt.start(CLOCK_MONOTONIC, event, {0, 50'000'000});
   errno = kept;
 }
 
@@ -137,12 +174,19 @@ Signals::Signals() {
   sigaction(SIGINT, nullptr, &before[SIGINT]);
   python_is_asked = before[SIGINT].sa_handler != SIG_DFL && before[SIGINT].sa_handler != SIG_IGN;
   if (python_is_asked) handle(SIGINT, on_interrupt);
+  if (!checking) return;
+  stood_at = standing = 0;
+  struct sigevent event{};
+  event.sigev_notify = SIGEV_THREAD_ID;
+  event._sigev_un._tid = (int)syscall(SYS_gettid);  // a checked launch has one OS thread
+  event.sigev_value.sival_int = WORKED;
+  of_work.start(CLOCK_THREAD_CPUTIME_ID, event, {1, 0});
 }
 
 Signals::~Signals() {
   if (python_is_asked) sigaction(SIGINT, &before[SIGINT], nullptr);
-  if (timer_runs) syscall(SYS_timer_delete, timer);
-  timer_runs = false;
+  since_interrupt.stop();
+  of_work.stop();
   sigaction(CUT, &before[CUT], nullptr);
   for (int number : FAULTS) sigaction(number, &before[number], nullptr);
 }

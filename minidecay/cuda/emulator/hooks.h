@@ -82,7 +82,7 @@ static Spot spot_of(const char* address, unsigned bytes, bool write) {
 static void copy(const void* pointer, size_t bytes, bool write, const void* instruction) {
   unsigned piece = 16;
   while (bytes % piece || (uintptr_t)pointer % piece) piece /= 2;
-  for (size_t i = 0; i < bytes; i += piece)
+  for (size_t i = 0; i < bytes; i += piece, steps++)
     access((const char*)pointer + i, piece, write, instruction);
 }
 

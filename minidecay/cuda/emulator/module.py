@@ -15,7 +15,9 @@ from minidecay.cuda.emulator.findings import Count, Extent, KernelFault, finding
 from minidecay.cuda.emulator.structures import RawArray, RawCount, RawFinding, RawLaunch
 from minidecay.cuda.source import Signature, Source
 
-__all__ = ["EmulatedModule"]
+__all__ = ["MOST_STEPS", "EmulatedModule"]
+
+MOST_STEPS = 10**10
 
 _RED_ZONE = 4096  # bytes around an array's copy in check mode
 _SHARED = 227 * 1024  # bytes of dynamic shared memory that a block has at most, on any GPU
@@ -38,8 +40,6 @@ class EmulatedModule:
         defines: their options.
         check: watch every access. Slower by a factor of some fifty; what is found is a KernelFault.
         count: count every access instead; `counts` has those of the last launch.
-
-    Attributes:
         most_steps: a launch that is watched or counted and takes more, in straight pieces of code
             run by one thread, is said not to end.
 
@@ -56,10 +56,11 @@ class EmulatedModule:
         *,
         check: bool = False,
         count: bool = False,
+        most_steps: int = MOST_STEPS,
     ) -> None:
         self.source, self.check = source, check or count
         self.counts: list[Count] = []
-        self.most_steps = 10**10
+        self.most_steps = most_steps
         self.path = build(source, defines, check=check, count=count)
         self._library = ctypes.CDLL(str(self.path))
         self._library.emu_findings.restype = ctypes.POINTER(RawFinding)

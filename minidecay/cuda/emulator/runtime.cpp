@@ -37,6 +37,7 @@ void watch_atomic(const void*, unsigned, const void*) {}
 #endif
 
 thread_local Block* block;
+thread_local Place prints_at;
 uint64_t steps, most_steps;
 static std::atomic<unsigned> found;
 static std::mutex reporting;
@@ -286,13 +287,15 @@ void* dynamic_shared() { return block->dynamic_base; }
 
 // ---- printf ----------------------------------------------------------------------------------
 
-int print(const char* format, ...) {
+int print(Place place, const char* format, ...) {
   Uncut here;
+  prints_at = place;
   char text[2048];
   va_list values;
   va_start(values, format);
   int length = vsnprintf(text, sizeof text, format, values);
   va_end(values);
+  prints_at = {};
   size_t shown = std::min<size_t>(std::max(length, 0), sizeof text - 1);
   for (size_t done = 0; done < shown;) {
     ssize_t n = write(STDOUT_FILENO, text + done, shown - done);

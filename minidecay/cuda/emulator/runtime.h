@@ -68,6 +68,7 @@ struct Block {
 };
 
 extern thread_local Block* block;
+extern thread_local Place prints_at;  // while it reads what it shall print
 extern bool checking;
 extern uint64_t steps, most_steps;  // of a checked launch: basic blocks that it has entered
 extern volatile int interrupted;    // by Ctrl-C, a second ago
@@ -97,7 +98,7 @@ class SignalStack {  // for each OS thread, the n-th
   unsigned n;
   void* memory;
 };
-struct Uncut {  // where Ctrl-C waits, since a lock is held
+struct Uncut {  // where timers wait, since a lock is held or memory asked for
   Uncut();
   ~Uncut();
 };

@@ -91,10 +91,9 @@ template <class T> struct Same { using Type = T; };  // so that atomicAdd(&x, 1)
 #define __all_sync(mask, p) (emu::vote(mask, !(p), EMU_HERE) == 0)
 #define __threadfence_block() ((void)0)  // memory is seen in the order it was written
 #define __threadfence() ((void)0)
-#define printf(...) emu::print(__VA_ARGS__)
+#define printf(...) emu::print(EMU_HERE, __VA_ARGS__)
 #define __trap() emu::give_up("trap", "__trap()", EMU_HERE)
-#undef assert
-#define assert(x) ((x) ? (void)0 : emu::give_up("failed assertion", #x, EMU_HERE))
+#include "assert.h"
 
 template <class T> inline T __ldg(const T* p) { return *p; }
 template <class T> inline T __ldcs(const T* p) { return *p; }

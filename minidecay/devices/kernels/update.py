@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from minidecay.devices.kernels.arrays import Arrays
-from minidecay.devices.protocol import Array
+from minidecay.devices.protocol import Array, Key, Word
 
 
 class Update(Arrays):
@@ -133,10 +133,11 @@ class Update(Arrays):
             w.size,
         )
 
-    def dropout(self, x: Array, p: float, key: tuple[int, int], counter: int) -> Array:
-        x = self.dense(x)
+    def dropout(self, x: Array, p: float, key: Key, counter: Word) -> Array:
+        x, (low, high) = self.dense(x), map(int, key)
         y = self.empty(x.shape)
         threshold = int(p * 2.0**64)
-        at = self.numbers.array("dropout's counter", counter, np.uint64)
-        self.launch("fused/dropout", "dropout", x, y, x.size, threshold, 1 / (1 - p), *key, at)
+        at = self.numbers.array("dropout's counter", int(counter), np.uint64)
+        scale = 1 / (1 - p)
+        self.launch("fused/dropout", "dropout", x, y, x.size, threshold, scale, low, high, at)
         return y

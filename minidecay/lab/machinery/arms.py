@@ -66,7 +66,7 @@ class Settings:
 
     Attributes:
         wrn: depth and width of the wide residual network.
-        per_example: keep every epoch's predictions and margins, for `Trained.arrays`.
+        per_example: keep every epoch's predictions, margins and losses, for `Trained.arrays`.
     """
 
     scale: str = "demo"
@@ -75,6 +75,7 @@ class Settings:
     n_train: int = 20_000
     n_test: int = 2_000
     tiers: tuple[int, ...] = (10, 100)
+    classes: int = 10
     noise_fraction: float = 0.1
     size: int = 8
     width: int = 256
@@ -96,6 +97,7 @@ class Settings:
         return PatternSet(
             self.n_train,
             self.n_test,
+            classes=self.classes,
             tiers=self.tiers,
             size=self.size,
             noise_fraction=self.noise_fraction,
@@ -111,11 +113,16 @@ class Settings:
         """The network before its first step, the same for every arm."""
         rng = stream(seed, "init")
         if self.model == "cnn":
-            return models.small_cnn(size=self.size, rng=rng).to(self.device)
+            cnn = models.small_cnn(size=self.size, classes=self.classes, rng=rng)
+            return cnn.to(self.device)
         if self.model == "wrn":
-            return models.wide_resnet(*self.wrn, rng=rng).to(self.device)
-        widths = (math.prod(self.image), self.width, self.width, 10)
+            return models.wide_resnet(*self.wrn, classes=self.classes, rng=rng).to(self.device)
+        widths = (math.prod(self.image), self.width, self.width, self.classes)
         return models.mlp(*widths, batch_norm=True, rng=rng).to(self.device)
+
+    def weights(self, data: Data) -> NDArray[Any] | None:
+        """A weight for the loss of each training example, as `fit` takes them."""
+        return None
 
     def metrics(self, network: Module, data: Data, seed: int) -> Metrics | None:
         """What to measure of the network after each epoch, to be kept in its record."""
@@ -146,8 +153,18 @@ class Trained(Mapping[str, "list[Record]"]):
         return float(records[epoch if epoch < 0 else epoch - 1][split][subset])
 
     def arrays(self, arm: str) -> dict[str, NDArray[Any]]:
-        """What `fit(per_example=True)` kept of it: predictions and margins, (epochs, examples)."""
-        return read_npz(self.folder / arm / "arrays.npz")
+        """What `fit(per_example=True)` kept of it, epoch 1 first: rows of (epochs, examples).
+
+        An arm that forks has kept its own epochs alone; those it shares are read where they lie.
+        """
+        own = read_npz(self.folder / arm / "arrays.npz")
+        fork = self.settings.arms()[arm].fork
+        if fork is None:
+            return own
+        parent, epoch = fork
+        before = self.arrays(parent)
+        shared = before["epoch"] <= epoch
+        return {name: np.concatenate([before[name][shared], rows]) for name, rows in own.items()}
 
     @cached_property
     def data(self) -> Data:
@@ -237,6 +254,7 @@ def train_seed(settings: Settings, seed: int, names: Sequence[str], folder: Path
                 SGD(network.parameters(), arm.schedule, arm.momentum, arm.weight_decay),
                 given.train,
                 test=given.test,
+                weights=own.weights(given),
                 epochs=own.epochs,
                 batch_size=own.batch_size,
                 rng=stream(seed, "batches"),
@@ -282,15 +300,15 @@ def seconds_to_train(
     """How long all arms will take on one core here, from a few steps of each kind of network.
 
     What an experiment measures besides (`Settings.metrics`) is not in it. `known` keeps the seconds
-    an epoch of each kind from call to call.
+    an example of each kind from call to call.
     """
     arms, known, total = settings.arms(), {} if known is None else known, 0.0
     for name in _trained(settings, seeds):
         own = settings.of(arms[name])
-        kind = (own.model, own.size, own.width, own.wrn, own.batch_size, own.n_train, own.n_test)
+        kind = (own.model, own.size, own.width, own.wrn, own.batch_size, own.n_test)
         if kind not in known:
-            known[kind] = seconds_an_epoch(own)
-        total += _own_epochs(settings, arms[name]) * known[kind]
+            known[kind] = seconds_an_epoch(own) / own.n_train
+        total += _own_epochs(settings, arms[name]) * own.n_train * known[kind]
     return total
 
 
@@ -300,7 +318,7 @@ def seconds_an_epoch(settings: Settings) -> float:
     batch = min(settings.batch_size, 2_000)  # a larger one takes as long an example
     count = batch * max(2, min(20, 1280 // batch))
     images = rng.standard_normal((count, *settings.image), dtype=np.float32)
-    some = Split(images, rng.integers(0, 10, len(images)))
+    some = Split(images, rng.integers(0, settings.classes, len(images)))
     network = settings.network(0)
     optimizer = SGD(network.parameters(), 1e-3, momentum=0.9, weight_decay=1e-3)
     speeds = [

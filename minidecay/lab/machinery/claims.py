@@ -136,7 +136,7 @@ def describe(judged: Sequence[Mapping[str, Any]]) -> str:
     """The claims as lines: PASS or FAIL, the statement, each number beside its threshold."""
     lines = []
     for claim in judged:
-        shown = "; ".join(f"{_shown(value)} ({bound})" for bound, value, _ in bounds_of(claim))
+        shown = "; ".join(f"{number(value)} ({bound})" for bound, value, _ in bounds_of(claim))
         seeds = claim["seeds"].values()
         share = f"{sum(s['passed'] for s in seeds)}/{len(seeds)} seeds"
         lines.append(
@@ -152,15 +152,18 @@ def describe_verdicts(judged: Sequence[Mapping[str, Any]]) -> str:
     for claim in judged:
         lines.append(f"{claim['verdict']:<11}{claim['name']:<4}{claim['statement']}")
         lines += [
-            f"               {_shown(value)}{_shown_interval(low, high)} ({bound})"
-            for bound, value, (low, high) in bounds_of(claim)
+            f"               {number(value, *interval)} ({bound})"
+            for bound, value, interval in bounds_of(claim)
         ]
     return "\n".join(lines)
 
 
-def _shown(value: float | None) -> str:
-    return "no number" if value is None else f"{value:.3f}"
+def number(value: float | None, low: float | None = None, high: float | None = None) -> str:
+    """A mean of seeds, and its interval where there is one.
 
-
-def _shown_interval(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f" [{low:.3f}, {high:.3f}]"
+    >>> number(0.75, 0.7, 0.8), number(None)
+    ('0.750 [0.700, 0.800]', 'no number')
+    """
+    if value is None:
+        return "no number"
+    return f"{value:.3f}" + ("" if low is None or high is None else f" [{low:.3f}, {high:.3f}]")

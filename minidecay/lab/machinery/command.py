@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from minidecay.autograd import tensor
-from minidecay.console import tolerant
+from minidecay.console import TERMINATED, Terminated, tolerant
 from minidecay.devices import DEVICES
 from minidecay.files import write_json
 from minidecay.lab.machinery.arms import (
@@ -63,29 +63,33 @@ def perform(
     try:
         tensor([0.0], device=options.device) + 1.0  # what it lacks (CuPy, a compiler) it says now
     except RuntimeError as error:
-        print(f"{p.prog}: error: {error}", file=sys.stderr)
-        return 2
+        return _told(p, f"error: {error}", 2)
     codes = []
-    try:
-        for experiment in experiments:
-            where = out if len(experiments) == 1 else out / experiment.name
-            which = (options.model,) if len(experiment.models) > 1 else ()
-            settings = experiment.settings(options.scale, *which, device=options.device)
-            workers = options.workers or cores()
-            codes.append(run(experiment, settings, seeds, where, workers, options.resume))
-        return max(codes)
-    except BrokenPipeError:
-        raise
-    except (RunFolderError, OSError) as error:
-        print(f"{p.prog}: error: {error}", file=sys.stderr)
-        return 2
-    except (Diverged, WorkerDied) as error:
-        print(f"{p.prog}: {error}; the records so far are in {out}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        again = f"--resume --out {shlex.quote(str(out))}"
-        print(f"\n{p.prog}: interrupted; to go on add {again}", file=sys.stderr)
-        return 130
+    for experiment in experiments:
+        where = out if len(experiments) == 1 else out / experiment.name
+        which = (options.model,) if len(experiment.models) > 1 else ()
+        settings = experiment.settings(options.scale, *which, device=options.device)
+        try:
+            codes.append(
+                run(experiment, settings, seeds, where, options.workers or cores(), options.resume)
+            )
+        except BrokenPipeError:
+            raise
+        except (RunFolderError, OSError) as error:
+            codes.append(_told(p, f"error: {error}", 2))
+        except (Diverged, WorkerDied) as error:
+            codes.append(_told(p, f"{error}; the records so far are in {where}", 1))
+        except KeyboardInterrupt as how:
+            again = f"--resume --out {shlex.quote(str(out))}"
+            print(file=sys.stderr)
+            code = TERMINATED if isinstance(how, Terminated) else 130
+            return _told(p, f"interrupted; to go on add {again}", code)
+    return max(codes)
+
+
+def _told(p: argparse.ArgumentParser, what: str, code: int) -> int:
+    print(f"{p.prog}: {what}", file=sys.stderr)
+    return code
 
 
 def run(
@@ -120,7 +124,8 @@ def run(
         elif not picture.exists():
             experiment.figure(runs, settings, picture)
     several = f", mean ± standard deviation; seeds {seeds[0]} to {seeds[-1]}"
-    print(f"\nAccuracy{several if len(seeds) > 1 else f' of seed {seeds[0]}'}\n")
+    of = several if len(seeds) > 1 else f" of seed {seeds[0]}"
+    print(f"\n{experiment.measures}{of}\n")
     print(experiment.summary(measured, settings))
     tell = tell_decision if experiment.decides else tell_verdicts
     last, code = tell(judged)

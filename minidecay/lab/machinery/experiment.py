@@ -21,7 +21,7 @@ class Experiment:
         settings: of a scale and a device, and of a model where `models` has several.
         claims: committed before any seed that counts has run.
         measure: what claims and summary speak of, from one seed's training.
-        summary: a table of the seeds' measures.
+        summary: a table of the seeds' measures, under `measures`, what they are.
         figure: the picture, drawn into the path.
         models: what `--model` may be; the first by default.
         decides: must each claim hold for every seed, else the exit code is 1? By default a verdict
@@ -38,4 +38,5 @@ class Experiment:
     summary: Callable[[Mapping[int, Any], Any], str]
     figure: Callable[[Mapping[int, Trained], Any, Path], None]
     models: tuple[str, ...] = ("mlp",)
+    measures: str = "Accuracy"
     decides: bool = False

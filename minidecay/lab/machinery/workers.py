@@ -12,6 +12,8 @@ from multiprocessing import get_context
 from queue import Empty
 from typing import Any, TypeVar
 
+from minidecay.console import Terminated, terminate
+
 Result = TypeVar("Result")
 
 ONE_THREAD = {
@@ -77,9 +79,11 @@ def run_tasks(
                     while True:
                         bar.update(progress.get_nowait())
                 if interrupts:
-                    raise KeyboardInterrupt
+                    raise interrupts[0]
             return [future.result() for future in futures]
         except BrokenProcessPool as error:
+            if interrupts:  # a scheduler ends the workers with their parent
+                raise interrupts[0] from None
             raise WorkerDied(
                 "a worker process was killed, perhaps for want of memory; take fewer workers"
             ) from error
@@ -108,26 +112,32 @@ def _begin(parent: int, progress: Any, stop: Any) -> None:
 
 
 @contextmanager
-def _noting_ctrl_c() -> Iterator[list[int]]:
+def _noting_ctrl_c() -> Iterator[list[KeyboardInterrupt]]:
     """Ctrl-C, once or more, interrupts nothing meanwhile: it is noted in the list that this gives.
+
+    So is SIGTERM, where a command is told of it.
 
     Between a worker's start and the pool's knowing of it, or while workers are being stopped, an
     interrupt would leave one behind whose queues are gone. What came too late to be looked at is
     raised at the end.
     """
-    interrupts: list[int] = []
+    interrupts: list[KeyboardInterrupt] = []
     main = threading.current_thread() is threading.main_thread()  # no other may set a handler
     before = signal.getsignal(signal.SIGINT)
     if not main or before in (signal.SIG_IGN, None):
         yield interrupts
         return
-    signal.signal(signal.SIGINT, lambda *_: interrupts.append(1))
+    signal.signal(signal.SIGINT, lambda *_: interrupts.append(KeyboardInterrupt()))
+    if told := signal.getsignal(signal.SIGTERM) is terminate:
+        signal.signal(signal.SIGTERM, lambda *_: interrupts.append(Terminated()))
     try:
         yield interrupts
     finally:
         signal.signal(signal.SIGINT, before)
+        if told:
+            signal.signal(signal.SIGTERM, terminate)
     if interrupts:
-        raise KeyboardInterrupt
+        raise interrupts[0]
 
 
 @contextmanager

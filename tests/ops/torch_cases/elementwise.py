@@ -37,7 +37,7 @@ def choice(draw):
 @st.composite
 def activation(draw, name, **options):
     """A function of torch.nn.functional of the same name and options."""
-    x = 3 * normal(draw, draw(SHAPES), apart=name == "leaky_relu")
+    x = 3 * normal(draw, draw(SHAPES), apart=name in ("leaky_relu", "elu", "selu"))
     return Call(
         lambda x: getattr(md, name)(x, **options), lambda x: getattr(F, name)(x, **options), [x]
     )
@@ -58,8 +58,11 @@ CASES = {
     "div": binary("div", positive=True),
     "pow": binary("pow", positive=True),
     "where": choice(),
-    **{name: activation(name) for name in ("softplus", "silu", "gelu", "leaky_relu")},
+    **{
+        name: activation(name) for name in ("softplus", "silu", "gelu", "leaky_relu", "elu", "selu")
+    },
     "gelu, tanh": activation("gelu", approximate="tanh"),
     "leaky_relu, steep": activation("leaky_relu", negative_slope=1.5),
+    "elu, steep": activation("elu", alpha=1.5),
     "clip": clipping(),
 }

@@ -58,6 +58,27 @@ def convolution(draw):
 
 
 @st.composite
+def transposed_convolution(draw):
+    kernel = draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
+    stride = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    padding = tuple(draw(st.integers(0, (k - 1) // 2)) for k in kernel)
+    more = tuple(draw(st.integers(0, s - 1)) for s in stride)
+    size = [draw(st.integers(1, 4)) for _ in kernel]
+    n, c_in, c_out = (draw(st.integers(1, 3)) for _ in range(3))
+    arrays = [normal(draw, (n, *size, c_in)), normal(draw, (*kernel, c_in, c_out))]
+    if draw(st.booleans()):
+        arrays.append(normal(draw, (c_out,)))
+
+    def theirs(x, w, b=None):
+        w = w.permute(2, 3, 0, 1).contiguous()
+        return nhwc(F.conv_transpose2d(nchw(x), w, b, stride, padding, more))
+
+    return Call(
+        lambda x, w, b=None: md.conv_transpose2d(x, w, b, stride, padding, more), theirs, arrays
+    )
+
+
+@st.composite
 def pooling(draw, name):
     window = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
     stride = draw(st.none() | st.tuples(st.integers(1, 3), st.integers(1, 3)))
@@ -134,6 +155,7 @@ CASES = {
     "matmul": product(),
     "linear": dense(),
     "conv2d": convolution(),
+    "conv_transpose2d": transposed_convolution(),
     "max_pool2d": pooling("max_pool2d"),
     "avg_pool2d": pooling("avg_pool2d"),
     "global_avg_pool2d": global_pooling(),

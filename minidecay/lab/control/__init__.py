@@ -1,0 +1,1 @@
+"""The parts of `complexity_or_frequency`: its data sets, what it measures, and what it shows."""

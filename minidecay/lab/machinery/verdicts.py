@@ -1,0 +1,90 @@
+"""The verdicts of finished runs as one table: `minidecay verdicts`."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from minidecay.files import read_json, write_atomic, write_json
+from minidecay.lab.machinery.claims import bounds_of, number
+from minidecay.lab.machinery.command import RESULTS
+
+Results = Mapping[str, Any]  # of one experiment: its config, its environment, its claims
+
+
+class NoResults(ValueError):  # noqa: N818 (it is what was found)
+    """A folder holds no finished run."""
+
+
+def find(folder: Path) -> dict[str, Results]:
+    """What finished runs in `folder` came to, by experiment.
+
+    `folder` is that of a run, one of several such folders (as `minidecay run all` makes it), or one
+    that `keep` wrote into.
+
+    Raises:
+        NoResults: there is none, or what is there is not of an experiment.
+    """
+    one, many = [folder / RESULTS], sorted(folder.glob(f"*/{RESULTS}"))
+    paths = (one if one[0].exists() else many) or sorted(folder.glob("*.json"))
+    found: dict[str, Results] = {}
+    for path in paths:
+        whole = read_json(path)
+        if not isinstance(whole, dict) or not {"config", "environment", "claims"} <= whole.keys():
+            raise NoResults(f"{path} holds no claims; name a folder that `minidecay run` wrote")
+        name = whole["config"]["experiment"]
+        found[name] = {key: whole[key] for key in ("config", "environment", "claims")}
+    if not found:
+        raise NoResults(f"{folder} holds no {RESULTS}; name a folder that `minidecay run` wrote")
+    return found
+
+
+def keep(runs: Path, folder: Path) -> list[Path]:
+    """Write what `find` finds in `runs` into `folder`, a file an experiment, and its picture."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, results in find(runs).items():
+        write_json(folder / f"{name}.json", results)
+        written.append(folder / f"{name}.json")
+        for picture in [*runs.glob(f"{name}.png"), *runs.glob(f"{name}/{name}.png")][:1]:
+            with open(picture, "rb") as source:
+                write_atomic(folder / f"{name}.png", lambda file: shutil.copyfileobj(source, file))
+            written.append(folder / f"{name}.png")
+    return written
+
+
+def markdown(found: Mapping[str, Results]) -> str:
+    """A table of every claim, in Markdown, under a line for each that tells how it was made."""
+    return "\n\n".join(_one(name, results) for name, results in found.items())
+
+
+def _one(name: str, results: Results) -> str:
+    config, environment, claims = results["config"], results["environment"], results["claims"]
+    seeds, commit = config["seeds"], environment.get("commit") or "unknown"
+    edited = ", edited" if environment.get("dirty") else ""
+    made = (
+        f"**{name}**, {config['scale']} scale, seeds {seeds[0]} to {seeds[-1]}, commit "
+        f"`{commit[:12]}`{edited}, {environment['date'][:10]}"
+    )
+    rows = ["| | claim | held to: mean [95 % interval] | verdict |", "| --- | --- | --- | --- |"]
+    for claim in claims:
+        held = "<br>".join(
+            f"{bound}: {number(value, *interval)}" for bound, value, interval in bounds_of(claim)
+        )
+        emphasis = "*" if claim["finding"] else ""
+        verdict = claim["verdict"] if claim["verdict"] == "holds" else f"**{claim['verdict']}**"
+        rows.append(
+            f"| {claim['name']} | {emphasis}{claim['statement']}{emphasis} | {held} | {verdict} |"
+        )
+    return made + "\n\n" + "\n".join(rows)
+
+
+def counted(found: Mapping[str, Results]) -> str:
+    """How many claims hold, fail and are undecided.
+
+    >>> counted({"a": {"claims": [{"verdict": "holds"}, {"verdict": "fails"}]}})
+    '2 claims: 1 holds, 1 fails, 0 undecided'
+    """
+    said: Sequence[str] = [c["verdict"] for results in found.values() for c in results["claims"]]
+    each = [f"{said.count(verdict)} {verdict}" for verdict in ("holds", "fails", "undecided")]
+    return f"{len(said)} claims: {', '.join(each)}"

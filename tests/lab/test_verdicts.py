@@ -1,0 +1,73 @@
+"""The table of verdicts: which runs it finds, what it says of them, and what it keeps."""
+
+import json
+
+import pytest
+
+from minidecay.cli import main
+from minidecay.lab.machinery import verdicts
+from minidecay.lab.machinery.claims import Bound, Claim
+
+CLAIMS = [
+    Claim("A1", "it learns", [Bound("accuracy", lambda run: run, ">=", 0.5)]),
+    Claim("A2", "and forgets", [Bound("accuracy", lambda run: run, "<=", 0.5)], finding=True),
+]
+RESULTS = {
+    "config": {"experiment": "first", "scale": "demo", "seeds": [0, 1, 2]},
+    "environment": {"commit": "0123456789abcdef", "dirty": False, "date": "2026-11-25T15:00:00"},
+    "arms": {"decay": {}},
+    "claims": [claim.judge({0: 0.6, 1: 0.61, 2: 0.62}) for claim in CLAIMS],
+}
+TABLE = """\
+**first**, demo scale, seeds 0 to 2, commit `0123456789ab`, 2026-11-25
+
+| | claim | held to: mean [95 % interval] | verdict |
+| --- | --- | --- | --- |
+| A1 | it learns | accuracy >= 0.5: 0.610 [0.585, 0.635] | holds |
+| A2 | *and forgets* | accuracy <= 0.5: 0.610 [0.585, 0.635] | **fails** |"""
+
+
+def write(folder, **changes):
+    folder.mkdir(parents=True)
+    (folder / "results.json").write_text(json.dumps(RESULTS | changes))
+    name = (RESULTS | changes)["config"]["experiment"]
+    (folder / f"{name}.png").write_bytes(b"\x89PNG")
+
+
+def test_the_table_has_a_row_a_claim_under_how_it_was_made(tmp_path, capsys):
+    write(tmp_path / "run")
+    assert main(["verdicts", str(tmp_path / "run")]) == 0
+    assert capsys.readouterr().out == TABLE + "\n\n2 claims: 1 holds, 1 fails, 0 undecided\n"
+
+
+def test_it_finds_every_run_in_a_folder_of_runs_and_keeps_claims_and_pictures(tmp_path, capsys):
+    runs, kept = tmp_path / "runs", tmp_path / "kept"
+    write(runs / "first")
+    write(runs / "second", config=RESULTS["config"] | {"experiment": "second"})
+    assert main(["verdicts", str(runs), "--keep", str(kept)]) == 0
+    out = capsys.readouterr().out
+    assert "4 claims: 2 holds, 2 fails, 0 undecided" in out
+    names = ["first.json", "first.png", "second.json", "second.png"]
+    assert sorted(path.name for path in kept.iterdir()) == names
+    assert [line for line in out.splitlines() if line.startswith("kept")] == [
+        f"kept  {kept / name}" for name in names
+    ]
+    # What was kept gives the same table.
+    assert verdicts.markdown(verdicts.find(kept)) == verdicts.markdown(verdicts.find(runs))
+    assert "arms" not in json.loads((kept / "first.json").read_text())
+
+
+def test_code_that_was_edited_is_said_to_be(tmp_path):
+    write(tmp_path / "run", environment=RESULTS["environment"] | {"dirty": True})
+    assert "commit `0123456789ab`, edited, 2026" in verdicts.markdown(verdicts.find(tmp_path))
+
+
+@pytest.mark.parametrize("content", [None, "[]", "{}", "{"])
+def test_a_folder_without_results_is_refused_in_a_line(tmp_path, capsys, content):
+    if content is not None:
+        (tmp_path / "results.json").write_text(content)
+    with pytest.raises(SystemExit) as ended:
+        main(["verdicts", str(tmp_path)])
+    assert ended.value.code == 2
+    *_, line = capsys.readouterr().err.splitlines()
+    assert str(tmp_path) in line
