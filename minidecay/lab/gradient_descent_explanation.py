@@ -269,6 +269,7 @@ EXPERIMENT = Experiment(
     measure=Seed,
     summary=summary,
     figure=figure,
+    measures="Training loss (nats), accuracy and curvature",
 )
 
 if __name__ == "__main__":
