@@ -58,6 +58,10 @@ class PatternSet:
     noise: "random_image", N(0, 1) + sigma * N(0, 1) with a label uniform over the classes; or
         "wrong_label", a pattern of any tier and class under the label of another class.
 
+    template_seeds: the seed that each tier's templates are drawn from, `seed` by default: they are
+        the templates which that tier has in the set of that seed. Two sets share the patterns and
+        labels of a tier, and no example, where its template seeds agree but `seed` does not.
+
     `train` and `test` are made when first asked for, from streams of `seed` named by their role:
     `test` does not depend on `n_train` or the noise. Sets are equal where their arguments are.
     Raises TypeError or ValueError, in one line, for arguments that give no such set.
@@ -67,6 +71,12 @@ class PatternSet:
     PatternSplit(2000 examples of (8, 8, 3) float32, simple 900, complex 900, noise 200)
     >>> {name: round(bits, 2) for name, bits in patterns.complexity.items()}
     {'simple': 3.32, 'complex': 6.64}
+
+    Another set with its simple patterns and other complex ones:
+
+    >>> other = PatternSet(n_train=2000, n_test=200, seed=1, template_seeds=(0, 1))
+    >>> [np.array_equal(a, b) for a, b in zip(patterns.templates, other.templates)]
+    [True, False]
     """
 
     n_train: int
@@ -80,6 +90,7 @@ class PatternSet:
     noise: str = "random_image"
     seed: int = 0
     copies: Sequence[int] | None = None
+    template_seeds: Sequence[int] | None = None
 
     @classmethod
     def ps10(cls, seed: int = 0) -> "PatternSet":
@@ -94,6 +105,9 @@ class PatternSet:
         for name in ("sigma", "noise_fraction"):
             object.__setattr__(self, name, check_number(f"PatternSet: {name}", getattr(self, name)))
         object.__setattr__(self, "tiers", _tiers(self.tiers))
+        if self.template_seeds is not None:
+            seeds = _template_seeds(self.template_seeds, len(self.tiers))
+            object.__setattr__(self, "template_seeds", seeds)
         if self.sigma < 0:
             raise ValueError(f"PatternSet: sigma must be at least 0, got {self.sigma}; raise it")
         if not 0 <= self.noise_fraction < 1:
@@ -158,8 +172,11 @@ class PatternSet:
 
     def config(self) -> dict[str, Any]:
         """The arguments as plain JSON types; `PatternSet(**config)` is an equal set."""
-        config = asdict(self) | {"tiers": list(self.tiers)}
-        return config if self.copies is None else config | {"copies": list(self.copies)}
+        arguments = {
+            name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()
+        }
+        left_out = {"copies", "template_seeds"}  # unless they were given
+        return {k: v for k, v in arguments.items() if v is not None or k not in left_out}
 
     @property
     def _n_noise(self) -> int:
@@ -178,9 +195,15 @@ class PatternSet:
     def _bank(self) -> NDArray[np.float32]:
         """All templates, a row each: by tier, then class, then pattern."""
         shape = (self.classes * sum(self.tiers), self.size, self.size, self.channels)
-        bank: NDArray[np.float32]
-        bank = stream(self.seed, "templates").standard_normal(shape, dtype=np.float32)
-        return bank
+        seeds = self.template_seeds or (self.seed,) * len(self.tiers)
+        drawn = {
+            seed: np.split(
+                stream(seed, "templates").standard_normal(shape, dtype=np.float32),
+                self._first_rows[1:],
+            )
+            for seed in set(seeds)
+        }
+        return np.concatenate([drawn[seed][tier] for tier, seed in enumerate(seeds)])
 
     def _split(self, role: str, n: int, n_noise: int) -> PatternSplit:
         turn, tier = self._turns(role, n - n_noise)
@@ -310,3 +333,15 @@ def _copies(patterns: PatternSet) -> tuple[int, ...]:
             f"{patterns.n_train} leaves {clean} beside the noise; let them agree"
         )
     return checked
+
+
+def _template_seeds(seeds: object, tiers: int) -> tuple[int, ...]:
+    if not isinstance(seeds, (tuple, list)):
+        raise TypeError(
+            f"PatternSet: template_seeds must be a tuple, got {seeds!r}; pass e.g. (0, 1)"
+        )
+    if len(seeds) != tiers:
+        raise ValueError(
+            f"PatternSet: {len(seeds)} template_seeds for {tiers} tiers; pass one for each"
+        )
+    return tuple(check_integer("PatternSet: a template seed", seed, 0) for seed in seeds)

@@ -27,7 +27,8 @@ def subset_accuracy(
 
     A line is the mean over a panel's runs; its band goes from the lowest run to the highest. The
     accuracy of epoch e, seen after it, stands at e; the rate that it was trained at, from e - 1 to
-    e. A decay that begins with epoch e + 1 is therefore marked at e, before what it does.
+    e. A decay that begins with epoch e + 1 is therefore marked at e, before what it does. Where
+    runs differ in their rates, each is drawn.
 
     Args:
         panels: title -> the records of each seed, as `training.fit` yields them.
@@ -66,6 +67,7 @@ def subset_accuracy(
                 continue
             values = np.array([[record[split][subset] for record in run] for run in runs])
             look = {"color": colour, "marker": marker, "markersize": 3.5}
+            look["markevery"] = max(1, len(epochs) // 20)
             accuracy.plot(epochs, values.mean(axis=0), label=label, clip_on=False, **look)
             low, high = values.min(axis=0), values.max(axis=0)
             accuracy.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
@@ -74,8 +76,8 @@ def subset_accuracy(
         for mark in (marks or {}).get(title, ()):
             for axes in (accuracy, rate):
                 axes.axvline(mark, color="0.35", linestyle="--", linewidth=0.9)
-        rates = [record["lr"] for record in runs[0]]
-        rate.step([0, *epochs], [*rates, rates[-1]], where="post", color="0.15")
+        for rates in dict.fromkeys(tuple(record["lr"] for record in run) for run in runs):
+            rate.step([0, *epochs], [*rates, rates[-1]], where="post", color="0.15")
         rate.set_yscale("log")
         accuracy.set(title=title, ylim=(-0.02, 1.03), xlim=(0, epochs[-1]))
         rate.set_xlabel("epoch")

@@ -266,9 +266,37 @@ def test_a_set_reads_as_its_arguments():
     patterns = PatternSet(100, 50, tiers=[2, 3], sigma=0)
     assert repr(patterns) == (
         "PatternSet(n_train=100, n_test=50, classes=10, tiers=(2, 3), size=8, channels=3, "
-        "sigma=0.0, noise_fraction=0.1, noise='random_image', seed=0, copies=None)"
+        "sigma=0.0, noise_fraction=0.1, noise='random_image', seed=0, copies=None, "
+        "template_seeds=None)"
     )
     assert patterns != PatternSet(100, 50, tiers=[2, 3], sigma=0, seed=1)
+
+
+def test_a_tier_may_have_the_templates_of_another_seeds_set():
+    one, two = (PatternSet(300, 100, tiers=(2, 3, 2), size=4, seed=seed) for seed in (7, 8))
+    mixed = PatternSet(300, 100, tiers=(2, 3, 2), size=4, seed=9, template_seeds=[7, 9, 8])
+    own = PatternSet(300, 100, tiers=(2, 3, 2), size=4, seed=9)
+    for mine, theirs in zip(
+        mixed.templates, (one.templates[0], own.templates[1], two.templates[2]), strict=True
+    ):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_sets_that_share_templates_share_no_example():
+    one = PatternSet(200, 100, seed=7)
+    other = PatternSet(200, 100, seed=8, template_seeds=(7, 7))
+    assert other == PatternSet(**json.loads(json.dumps(other.config()))) and other != one
+    for a, b in ((one.train, other.train), (one.test, other.test)):
+        noise = np.concatenate([without_template(one, s.take(s.tier >= 0)) for s in (a, b)])
+        correlation = np.corrcoef(noise)
+        assert np.abs(correlation[~np.eye(len(noise), dtype=bool)]).max() < 0.5
+
+
+@given(small_sets())
+def test_template_seeds_that_are_the_sets_own_change_nothing(patterns):
+    seeds = (patterns.seed,) * len(patterns.tiers)
+    again = PatternSet(**(patterns.config() | {"template_seeds": seeds}))
+    assert same(again.train, patterns.train) and same(again.test, patterns.test)
 
 
 def test_ps10_has_the_shape_of_the_paper():
@@ -300,6 +328,10 @@ def test_ps10_has_the_shape_of_the_paper():
         ({"tiers": 10}, TypeError, r"tiers must be a tuple, got 10; pass e.g. \(10, 100\)"),
         ({"tiers": (10, 0)}, ValueError, "a tier must be at least 1, got 0"),
         ({"tiers": (10, 2.5)}, TypeError, "a tier must be an integer, got 2.5"),
+        ({"template_seeds": 3}, TypeError, "template_seeds must be a tuple, got 3; pass e.g."),
+        ({"template_seeds": (0,)}, ValueError, "1 template_seeds for 2 tiers; pass one for each"),
+        ({"template_seeds": (0, -1)}, ValueError, "a template seed must be at least 0, got -1"),
+        ({"template_seeds": (0, 0.5)}, TypeError, "a template seed must be an integer, got 0.5"),
         ({"n_train": 1}, ValueError, "n_train=1 leaves 1 clean examples for 2 tiers"),
         ({"n_train": 4, "noise_fraction": 0.9}, ValueError, "n_train=4 leaves 0 clean"),
         ({"n_test": 1}, ValueError, "n_test=1 leaves 1 clean examples for 2 tiers; raise n_test"),

@@ -51,6 +51,13 @@ def test_a_decay_is_marked_where_the_rate_drops_and_before_the_accuracy_it_chang
     assert accuracy.get_xlim() == rate.get_xlim() == (0, 3)
 
 
+def test_runs_that_differ_in_their_rates_are_all_drawn_and_those_that_agree_once():
+    runs = [run(0), run(1), run(2, rates=(0.3, 0.03, 0.03))]
+    _, _, rate = drawn({"decay": runs})
+    rates = [list(each.get_ydata()) for each in rate.get_lines()]
+    assert rates == [[0.3, 0.3, 0.03, 0.03], [0.3, 0.03, 0.03, 0.03]]
+
+
 def test_lines_differ_without_their_colours_too():
     _, accuracy, _ = drawn()
     noise, test = line(accuracy, "noise"), line(accuracy, "test")

@@ -46,7 +46,10 @@ def main(experiment: Experiment, argv: Sequence[str] | None, prog: str | None) -
 
 @tolerant
 def main_of_all(experiments: Sequence[Experiment], argv: Sequence[str], prog: str) -> int:
-    """All experiments after each other, each into a folder of its own; the worst exit code."""
+    """All experiments after each other, each into a folder of its own; the worst exit code.
+
+    One that lacks what it needs is told first, and left out.
+    """
     p = parser("Run every experiment, each into a folder of its own.", ("mlp",), prog)
     return perform(experiments, p.parse_args(argv), p)
 
@@ -70,11 +73,15 @@ def perform(
         which = (options.model,) if len(experiment.models) > 1 else ()
         settings = experiment.settings(options.scale, *which, device=options.device)
         try:
+            if experiment.needs is not None:
+                experiment.needs()
             codes.append(
                 run(experiment, settings, seeds, where, options.workers or cores(), options.resume)
             )
         except BrokenPipeError:
             raise
+        except ImportError as error:
+            codes.append(_told(p, f"error: {experiment.name} needs {error}", 2))
         except (RunFolderError, OSError) as error:
             codes.append(_told(p, f"error: {error}", 2))
         except (Diverged, WorkerDied) as error:

@@ -24,6 +24,7 @@ class Experiment:
         summary: a table of the seeds' measures, under `measures`, what they are.
         figure: the picture, drawn into the path.
         models: what `--model` may be; the first by default.
+        needs: called before any training; ImportError, in one line, where an extra is missing.
         decides: must each claim hold for every seed, else the exit code is 1? By default a verdict
             is over seeds, and the command has done its work whatever it is.
     """
@@ -39,4 +40,5 @@ class Experiment:
     figure: Callable[[Mapping[int, Trained], Any, Path], None]
     models: tuple[str, ...] = ("mlp",)
     measures: str = "Accuracy"
+    needs: Callable[[], object] | None = None
     decides: bool = False
