@@ -98,7 +98,7 @@ class DescentSettings(Staged):
 
 
 def settings(scale: str, device: str = "cpu") -> DescentSettings:
-    cheap = {"small": (0.01,), "hessian_every": 5, "steps": 100, "early": 50, "learned": 100}
+    cheap = {"small": (0.01,), "hessian_every": 5, "steps": 100, "learned": 100}
     return DescentSettings.at(scale, device=device, **cheap if scale == "smoke" else {})
 
 
@@ -239,7 +239,9 @@ def figure(runs: Mapping[int, Trained], settings: DescentSettings, path: Path) -
     def column(title: str, x: str, arms: Mapping[str, str], decays: Any) -> list[plots.Panel]:
         def panel(label: str, value: Any, **options: Any) -> plots.Panel:
             lines = [
-                plots.Line.of(name, [each[arm] for each in runs.values()], value, colours[name])
+                plots.Trajectory.of(
+                    name, [each[arm] for each in runs.values()], value, colours[name]
+                )
                 for arm, name in arms.items()
             ]
             return plots.Panel(label, lines, marks=decays, **options)

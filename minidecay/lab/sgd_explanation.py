@@ -33,7 +33,7 @@ from minidecay.lab.machinery import command
 from minidecay.lab.machinery.arms import Arm, Data, Metrics, Record, Settings, Trained
 from minidecay.lab.machinery.claims import Bound, Claim
 from minidecay.lab.machinery.experiment import Experiment
-from minidecay.lab.machinery.probes import averaged, silent_units
+from minidecay.lab.machinery.inspection import averaged, silent_units
 from minidecay.lab.machinery.scales import SCALES
 from minidecay.nn import Module
 from minidecay.optim import Constant, Steps
@@ -53,7 +53,7 @@ class NoiseSettings(Settings):
         forks: the epochs after which the rate decays by ten.
         after: epochs that follow a decay.
         plateau: decays from this epoch on are late: the large rate's loss has come to its floor.
-        probed: epochs after which the large rate's weights are averaged.
+        inspected: epochs after which the large rate's weights are averaged.
     """
 
     width: int = 64
@@ -62,10 +62,10 @@ class NoiseSettings(Settings):
     forks: tuple[int, ...] = (1, 2, 4, 7, 10, 14, 20)
     after: int = 10
     plateau: int = 4
-    probed: tuple[int, ...] = ()
+    inspected: tuple[int, ...] = ()
 
     def arms(self) -> dict[str, Arm]:
-        large = Arm(Constant(self.large), changes={"probed": self.forks})
+        large = Arm(Constant(self.large), changes={"inspected": self.forks})
         decays = {
             f"decay_{epoch}": Arm(
                 Steps(self.large, (epoch,)), changes={"epochs": epoch + self.after},
@@ -77,7 +77,7 @@ class NoiseSettings(Settings):
 
     def metrics(self, network: Module, data: Data, seed: int) -> Metrics:
         def measure(epoch: int) -> Record:
-            if epoch not in self.probed:
+            if epoch not in self.inspected:
                 return {}
             rng = stream(seed, "average", str(epoch))
             return {
@@ -214,11 +214,11 @@ def figure(runs: Mapping[int, Trained], settings: NoiseSettings, path: Path) -> 
     blue, orange, *others = COLOURS
 
     def panel(label: str, place: tuple[str, str], **options: Any) -> plots.Panel:
-        def line(arm: str, name: str, *look: str, start: int = 1) -> plots.Line:
+        def line(arm: str, name: str, *look: str, start: int = 1) -> plots.Trajectory:
             shown = [each[arm][start - 1 :] for each in runs.values()]
-            return plots.Line.of(name, shown, lambda r: r[place[0]][place[1]], *look)
+            return plots.Trajectory.of(name, shown, lambda r: r[place[0]][place[1]], *look)
 
-        probed = [each["large"] for each in runs.values()]
+        inspected = [each["large"] for each in runs.values()]
         smalls = zip(settings.small, others, strict=False)
         lines = [
             line("large", f"constant {settings.large:g}", orange),
@@ -226,7 +226,7 @@ def figure(runs: Mapping[int, Trained], settings: NoiseSettings, path: Path) -> 
               for fork in settings.forks),
             *(line(f"small_{rate:g}", f"constant {rate:g}", colour, "--")
               for rate, colour in smalls),
-            plots.Line.of("average of the large rate's weights", probed,
+            plots.Trajectory.of("average of the large rate's weights", inspected,
                           lambda r: r["metrics"].get(place[0], {}).get(place[1]),
                           "black", "*"),
         ]  # fmt: skip

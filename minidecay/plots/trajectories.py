@@ -12,18 +12,18 @@ from minidecay.plots.curves import save
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Line", "Panel", "panels"]
+__all__ = ["Panel", "Trajectory", "panels"]
 
 LINES = ("-", "--", ":", "-.")  # what else a style may be is a marker
 
 
 @dataclass(frozen=True)
-class Line:
+class Trajectory:
     """One quantity of several runs, (runs, points), over `x`; drawn as their mean and range.
 
     Lines of one label are to have one colour and one style. A style is matplotlib's: "-", ":", "*".
 
-    >>> Line("decay", [1, 2], [[0.5, 0.8], [0.4, 0.9]]).label
+    >>> Trajectory("decay", [1, 2], [[0.5, 0.8], [0.4, 0.9]]).label
     'decay'
     """
 
@@ -41,7 +41,7 @@ class Line:
         value: Callable[[Mapping[str, Any]], float | None],
         colour: str = "black",
         style: str = "-",
-    ) -> "Line":
+    ) -> "Trajectory":
         """A value of each record over epochs, where it is not None; `runs` hold records alike."""
         epochs = [record["epoch"] for record in runs[0] if value(record) is not None]
         values = [[v for record in run if (v := value(record)) is not None] for run in runs]
@@ -55,12 +55,12 @@ class Panel:
     level: a value and its name, drawn across.
     marks: upright lines, such as the epochs after which the rate decays.
 
-    >>> Panel("loss (nats)", [Line("decay", [1, 2], [[2.3, 0.4]])], title="one run").log
+    >>> Panel("loss (nats)", [Trajectory("decay", [1, 2], [[2.3, 0.4]])], title="one run").log
     False
     """
 
     ylabel: str
-    lines: Sequence[Line]
+    lines: Sequence[Trajectory]
     title: str = ""
     xlabel: str = ""
     log: bool = False
@@ -76,7 +76,7 @@ def panels(grid: Sequence[Sequence[Panel]], path: str | os.PathLike[str] | None 
     .svg) where one is given, whole or not at all. ValueError where rows differ in length, or there
     is none.
 
-    >>> loss = Panel("loss (nats)", [Line("decay", [1, 2], [[2.3, 0.4], [2.3, 0.6]])])
+    >>> loss = Panel("loss (nats)", [Trajectory("decay", [1, 2], [[2.3, 0.4], [2.3, 0.6]])])
     >>> [axes.get_ylabel() for axes in panels([[loss]]).axes]
     ['loss (nats)']
     """

@@ -23,7 +23,7 @@ def record(epoch, loss, accuracy, metrics=None):
 
 
 def made_up(settings=TINY):
-    def probed(epoch):
+    def inspected(epoch):
         if epoch not in settings.forks:
             return None
         return {"silent": epoch / 10} | {
@@ -31,7 +31,7 @@ def made_up(settings=TINY):
             if name in ("train", "test", "train_loss")
         }  # fmt: skip
 
-    large = [record(e, 1.0 + e / 100, 0.4, probed(e)) for e in range(1, settings.epochs + 1)]
+    large = [record(e, 1.0 + e / 100, 0.4, inspected(e)) for e in range(1, settings.epochs + 1)]
     decays = {
         f"decay_{fork}": large[:fork]
         + [record(fork + i, 0.5 + fork / 100 - i / 10, 0.9) for i in range(1, settings.after + 1)]

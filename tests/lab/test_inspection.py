@@ -5,7 +5,7 @@ import pytest
 
 from minidecay import models
 from minidecay.data import PatternSet, batches
-from minidecay.lab.machinery.probes import averaged, silent_units
+from minidecay.lab.machinery.inspection import averaged, silent_units
 from minidecay.optim import SGD, update_bn
 from minidecay.random import stream
 from minidecay.training import evaluate
