@@ -120,8 +120,6 @@ def panels(grid: Sequence[Sequence[Panel]], path: str | os.PathLike[str] | None 
 
 
 def _draw(panel: Panel, axes: Any) -> None:
-    from matplotlib.ticker import LogLocator, NullFormatter
-
     for line in panel.lines:
         values = np.array(line.runs, float)
         look: dict[str, Any] = {"linestyle": line.style}
@@ -139,10 +137,14 @@ def _draw(panel: Panel, axes: Any) -> None:
         axes.axvline(mark, color="0.35", linestyle="--", linewidth=0.9, label="decay")
     if panel.log:
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_minor_formatter(lambda x, _: _between_decades(x, *axes.get_ylim()))
     axes.set(title=panel.title, xlabel=panel.xlabel, ylabel=panel.ylabel)
     axes.grid(color="0.9", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _between_decades(value: float, low: float, high: float) -> str:
+    """The label of 2 and 5 and their like, where the axis is not too long for it."""
+    return f"{value:g}" if high < 300 * low and f"{value:.0e}"[0] in "25" else ""

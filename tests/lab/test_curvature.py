@@ -95,6 +95,20 @@ def test_gradient_and_sharpness_are_those_of_torchs_second_derivatives(network, 
     assert found == pytest.approx(np.linalg.eigvalsh(hessian)[-1] + 0.25, rel=1e-4)
 
 
+def test_an_activation_next_to_zero_does_not_count_as_curvature():
+    """The unit's output for (1, 1) is 5e-10: the first step would carry it across the kink."""
+    network = models.mlp(2, 1, 2, rng=np.random.default_rng(0))
+    state = network.state_dict()
+    w, b, *_ = (name for name, _ in network.named_parameters())
+    network.load_state_dict(state | {w: np.float32([[1], [-1]]), b: np.float32([5e-10])})
+    split = Split(np.float32([[1, 1], [2, 1], [3, 1]]), np.array([0, 1, 1]))
+    away = Split(np.float32([[1, 0.999], [2, 1], [3, 1]]), split.labels)
+    near, far = (
+        sharpness(network, each, 3, 0.0, np.random.default_rng(0)) for each in (split, away)
+    )
+    assert near == pytest.approx(far, rel=0.01)
+
+
 def test_a_batch_larger_than_the_split_is_the_split(network, split):
     whole, more = (LossGradient(network, split, size) for size in (25, 26))
     assert np.array_equal(whole(whole.weights), more(more.weights))

@@ -57,11 +57,15 @@ def test_panels_of_one_name_in_a_row_share_their_axis_and_others_do_not():
     assert [axes.get_ylabel() for axes in (a, b, c, d)] == ["loss", "", "loss", "accuracy"]
 
 
-def test_a_logarithmic_axis_is_labelled_with_plain_numbers():
-    figure = panels([[Panel("loss", [Trajectory("decay", [1, 2], [[0.02, 3.0]])], log=True)]])
+@pytest.mark.parametrize(
+    ("least", "said"), [(0.02, {"0.05", "0.1", "0.2", "1"}), (1e-4, {"0.001", "0.01", "0.1", "1"})]
+)
+def test_a_logarithmic_axis_is_labelled_with_plain_numbers(least, said):
+    figure = panels([[Panel("loss", [Trajectory("decay", [1, 2], [[least, 3.0]])], log=True)]])
     figure.canvas.draw()
-    said = {label.get_text() for label in figure.axes[0].get_yticklabels()}
-    assert {"0.05", "0.1", "1"} <= said
+    axis = figure.axes[0].yaxis
+    labels = {label.get_text() for label in (*axis.get_ticklabels(), *axis.get_minorticklabels())}
+    assert said <= labels and ("0.05" in labels) == ("0.05" in said)
 
 
 @pytest.mark.parametrize("grid", [[], [[]], [[Panel("a", [])], []]])

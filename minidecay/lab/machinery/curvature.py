@@ -24,10 +24,11 @@ from minidecay.nn import Module
 
 Vector: TypeAlias = NDArray[np.float64]
 
-# Of a ReLU network the gradient jumps where an activation crosses zero. In a step as short as this
-# hardly any does, so that the result is the Hessian as it is almost everywhere, which
-# differentiating twice would give; float64 leaves six digits of it.
-STEP = 1e-9
+# Of a ReLU network the gradient jumps where an activation crosses zero. In a step as short as the
+# first hardly any does, so that the result is the Hessian as it is almost everywhere, which
+# differentiating twice would give; float64 leaves six digits of it. Where one does, the gradient
+# changes much more on one side than on the other, and a shorter step is taken.
+STEPS = (1e-9, 1e-10, 1e-11)
 
 
 def sharpness(
@@ -49,10 +50,15 @@ def sharpness(
         tol: as in `largest_eigenvalue`.
     """
     gradient = LossGradient(network, split, batch_size)
-    w = gradient.weights
+    w, here = gradient.weights, gradient(gradient.weights)
 
     def product(v: Vector) -> Vector:
-        return (gradient(w + STEP * v) - gradient(w - STEP * v)) / (2 * STEP)
+        for step in STEPS:
+            ahead, behind = gradient(w + step * v) - here, here - gradient(w - step * v)
+            change = ahead + behind
+            if np.linalg.norm(ahead - behind) <= 0.1 * np.linalg.norm(change):
+                break
+        return change / (2 * step)
 
     return largest_eigenvalue(product, rng.standard_normal(w.size), tol) + weight_decay
 
