@@ -150,7 +150,7 @@ class Seed:
         return float(last - first)
 
 
-# Margins were set by pilot seeds 100 and 101, and looked at again on 100 to 104, at demo.
+# Margins were set by pilot seed 100, and looked at again on 100 to 104, at demo.
 def claims(settings: NoiseSettings) -> list[Claim[Seed]]:
     span = f"after epoch {settings.forks[-1]} less after {settings.plateau}"
     return [
