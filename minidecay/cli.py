@@ -95,7 +95,7 @@ def _verdicts(parser: argparse.ArgumentParser, folder: Path, keep: Path | None) 
         written = verdicts.keep(folder, keep) if keep else []
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    print(f"{verdicts.markdown(found)}\n\n{verdicts.counted(found)}")
+    print(verdicts.markdown(found))
     for path in written:
         print(f"kept  {path}")
     return 0

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from minidecay import lab
 from minidecay.cli import main
+from minidecay.lab.machinery import verdicts
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 NUMBER = re.compile(r"\d+\.\d+")
@@ -51,6 +53,14 @@ def test_the_kernel_commands_print_what_the_readme_says(capsys, monkeypatch):
             pieces = [" ".join(piece.split()) for piece in line.split("...")]
             pattern = re.compile(".*".join(map(re.escape, pieces)))
             assert any(pattern.fullmatch(each) for each in printed), line
+
+
+def test_the_verdicts_are_those_of_the_runs_that_are_kept():
+    folder = Path(__file__).parents[1] / "examples" / "laboratory"
+    begin, end = "<!-- verdicts -->\n", "\n<!-- end of verdicts -->"
+    shown = README.partition(begin)[2].partition(end)[0]
+    assert shown == verdicts.markdown(verdicts.find(folder))
+    assert set(verdicts.find(folder)) == set(lab.EXPERIMENTS)
 
 
 def test_every_path_that_the_readme_names_exists():

@@ -54,8 +54,19 @@ def keep(runs: Path, folder: Path) -> list[Path]:
 
 
 def markdown(found: Mapping[str, Results]) -> str:
-    """A table of every claim, in Markdown, under a line for each that tells how it was made."""
-    return "\n\n".join(_one(name, results) for name, results in found.items())
+    """A row an experiment, then, folded, every claim of each; in Markdown."""
+    rows = ["| experiment | claims | hold | fail | undecided |", "| --- | --- | --- | --- | --- |"]
+    for name, results in found.items():
+        claims = results["claims"]
+        each = [_names(claims, verdict) for verdict in ("holds", "fails", "undecided")]
+        rows.append(f"| {name} | {len(claims)} | {' | '.join(each)} |")
+    whole = "\n\n".join(_one(name, results) for name, results in found.items())
+    folded = "Every claim: margin, mean over seeds [95 % interval], verdict"
+    return "\n".join(rows) + f"\n\n<details><summary>{folded}</summary>\n\n{whole}\n\n</details>"
+
+
+def _names(claims: Sequence[Mapping[str, Any]], verdict: str) -> str:
+    return ", ".join(claim["name"] for claim in claims if claim["verdict"] == verdict)
 
 
 def _one(name: str, results: Results) -> str:
@@ -77,14 +88,3 @@ def _one(name: str, results: Results) -> str:
             f"| {claim['name']} | {emphasis}{claim['statement']}{emphasis} | {held} | {verdict} |"
         )
     return made + "\n\n" + "\n".join(rows)
-
-
-def counted(found: Mapping[str, Results]) -> str:
-    """How many claims hold, fail and are undecided.
-
-    >>> counted({"a": {"claims": [{"verdict": "holds"}, {"verdict": "fails"}]}})
-    '2 claims: 1 holds, 1 fails, 0 undecided'
-    """
-    said: Sequence[str] = [c["verdict"] for results in found.values() for c in results["claims"]]
-    each = [f"{said.count(verdict)} {verdict}" for verdict in ("holds", "fails", "undecided")]
-    return f"{len(said)} claims: {', '.join(each)}"
