@@ -1,8 +1,8 @@
 """The laboratory: the paper's claims as programs that can fail.
 
 Each file in this folder is an experiment, and `machinery/` is what they share. To add one, add a
-file that ends in `EXPERIMENT = Experiment(...)`. One that a file does not hold has a folder for its
-parts: `control/` is of `complexity_or_frequency`.
+file that ends in `EXPERIMENT = Experiment.of(__name__, ...)`. One that a file does not hold has a
+folder for its parts: `control/` is of `complexity_or_frequency`.
 """
 
 import pkgutil

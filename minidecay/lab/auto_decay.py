@@ -15,7 +15,6 @@ not of what should be. When to stop matters as much as when to decay: noise is m
 as the smallest rate lasts. One set of constants is tried, not tuned, and one family of data.
 """
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -24,7 +23,6 @@ from pathlib import Path
 import numpy as np
 
 from minidecay import plots
-from minidecay.lab.machinery import command
 from minidecay.lab.machinery.arms import Arm, Trained
 from minidecay.lab.machinery.claims import Bound, Claim
 from minidecay.lab.machinery.experiment import Experiment
@@ -235,17 +233,8 @@ def figure(runs: Mapping[int, Trained], settings: AutoSettings, path: Path) -> N
     )
 
 
-EXPERIMENT = Experiment(
-    name="auto-decay",
+EXPERIMENT = Experiment.of(
+    __name__,
     about="does a rate that decays by itself match hand-set milestones?",
     paper="AutoDecay, of its appendix",
-    description=__doc__,
-    settings=settings,
-    claims=claims,
-    measure=Seed,
-    summary=summary,
-    figure=figure,
 )
-
-if __name__ == "__main__":
-    sys.exit(command.main(EXPERIMENT, None, None))

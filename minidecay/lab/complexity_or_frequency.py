@@ -30,13 +30,11 @@ does not set it (T2). Why is not shown here. A class of many patterns beside one
 better (B2), at least in part because what is not known is guessed to be of it.
 """
 
-import sys
 from statistics import fmean
 
-from minidecay.lab.control.design import ControlSettings, settings
+from minidecay.lab.control import design, report
+from minidecay.lab.control.design import ControlSettings
 from minidecay.lab.control.measures import Seed
-from minidecay.lab.control.report import figure, summary
-from minidecay.lab.machinery import command
 from minidecay.lab.machinery.claims import Bound, Claim
 from minidecay.lab.machinery.experiment import Experiment
 
@@ -162,17 +160,10 @@ def claims(settings: ControlSettings) -> list[Claim[Seed]]:
     ]  # fmt: skip
 
 
-EXPERIMENT = Experiment(
-    name="complexity-or-frequency",
+settings, summary, figure = design.settings, report.summary, report.figure
+
+EXPERIMENT = Experiment.of(
+    __name__,
     about="does a large rate filter complex patterns, or ones that are seen rarely?",
     paper="the control of its claim: complexity apart from frequency",
-    description=__doc__,
-    settings=settings,
-    claims=claims,
-    measure=Seed,
-    summary=summary,
-    figure=figure,
 )
-
-if __name__ == "__main__":
-    sys.exit(command.main(EXPERIMENT, None, None))

@@ -15,7 +15,6 @@ class shows each n / (tiers x classes x P) times an epoch. `complexity-or-freque
 apart. For 300 patterns a class the schedule is too short: most of them are never learned.
 """
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,7 +22,6 @@ from pathlib import Path
 from statistics import fmean
 
 from minidecay import plots
-from minidecay.lab.machinery import command
 from minidecay.lab.machinery.arms import Arm, Trained
 from minidecay.lab.machinery.claims import Bound, Claim
 from minidecay.lab.machinery.experiment import Experiment
@@ -148,17 +146,8 @@ def figure(runs: Mapping[int, Trained], settings: StagesSettings, path: Path) ->
     )
 
 
-EXPERIMENT = Experiment(
-    name="decay-stages",
+EXPERIMENT = Experiment.of(
+    __name__,
     about="which patterns each stage of a schedule learns, without noise",
     paper="PS10's curves under three schedules",
-    description=__doc__,
-    settings=settings,
-    claims=claims,
-    measure=Seed,
-    summary=summary,
-    figure=figure,
 )
-
-if __name__ == "__main__":
-    sys.exit(command.main(EXPERIMENT, None, None))

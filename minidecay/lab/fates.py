@@ -16,7 +16,6 @@ What is open. The noise is random images: wrong labels on real patterns may fare
 one confuses complex patterns with noise; they also have fewer copies (`complexity-or-frequency`).
 """
 
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minidecay import plots
-from minidecay.lab.machinery import command
 from minidecay.lab.machinery.arms import Arm, Trained
 from minidecay.lab.machinery.claims import Bound, Claim
 from minidecay.lab.machinery.examples import (
@@ -245,18 +243,9 @@ def figure(runs: Mapping[int, Trained], settings: FatesSettings, path: Path) -> 
     )
 
 
-EXPERIMENT = Experiment(
-    name="fates",
+EXPERIMENT = Experiment.of(
+    __name__,
     about="what becomes of each example, and whether that finds the noise",
     paper="suppressed memorization, example by example",
-    description=__doc__,
-    settings=settings,
-    claims=claims,
-    measure=Seed,
-    summary=summary,
-    figure=figure,
     measures="Shares, forgetting events and how well noise is found",
 )
-
-if __name__ == "__main__":
-    sys.exit(command.main(EXPERIMENT, None, None))

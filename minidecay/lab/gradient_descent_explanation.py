@@ -21,7 +21,6 @@ descent is free of the noise in batch norm's statistics, too. The network has wi
 """
 
 import math
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -31,7 +30,6 @@ from typing import Any
 import numpy as np
 
 from minidecay import plots
-from minidecay.lab.machinery import command
 from minidecay.lab.machinery.arms import Arm, Data, Metrics, Trained
 from minidecay.lab.machinery.claims import Bound, Claim
 from minidecay.lab.machinery.curvature import sharpness, steps_to_jump
@@ -262,18 +260,9 @@ def figure(runs: Mapping[int, Trained], settings: DescentSettings, path: Path) -
     plots.panels(list(zip(left, right, strict=True)), path)
 
 
-EXPERIMENT = Experiment(
-    name="gradient-descent-explanation",
+EXPERIMENT = Experiment.of(
+    __name__,
     about="is it instability that decay of a large rate mends?",
     paper="why the explanation from gradient descent is insufficient",
-    description=__doc__,
-    settings=settings,
-    claims=claims,
-    measure=Seed,
-    summary=summary,
-    figure=figure,
     measures="Training loss (nats), accuracy and curvature",
 )
-
-if __name__ == "__main__":
-    sys.exit(command.main(EXPERIMENT, None, None))

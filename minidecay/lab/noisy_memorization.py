@@ -204,16 +204,10 @@ def figure(runs: Mapping[int, Trained], settings: NoisySettings, path: Path) -> 
     )
 
 
-EXPERIMENT = Experiment(
-    name="noisy-memorization",
+EXPERIMENT = Experiment.of(
+    __name__,
     about="a large rate resists noise, its decay learns complex patterns",
     paper="the claim itself: accuracy on PS10's subsets, with noise",
-    description=__doc__,
-    settings=settings,
-    claims=claims,
-    measure=Seed,
-    summary=summary,
-    figure=figure,
     models=("mlp", "cnn", "wrn"),
     decides=True,
 )

@@ -19,7 +19,6 @@ decay does not revive them. How much of what follows, a later decay's higher los
 images memorized, comes from that, no arm here decides. The network has width 64.
 """
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -29,7 +28,6 @@ from typing import Any
 import numpy as np
 
 from minidecay import plots
-from minidecay.lab.machinery import command
 from minidecay.lab.machinery.arms import Arm, Data, Metrics, Record, Settings, Trained
 from minidecay.lab.machinery.claims import Bound, Claim
 from minidecay.lab.machinery.experiment import Experiment
@@ -242,18 +240,9 @@ def figure(runs: Mapping[int, Trained], settings: NoiseSettings, path: Path) -> 
     plots.panels([[loss, simple], lower], path)
 
 
-EXPERIMENT = Experiment(
-    name="sgd-explanation",
+EXPERIMENT = Experiment.of(
+    __name__,
     about="does decay end an oscillation, and nothing more?",
     paper="why the explanation from SGD's noise is insufficient",
-    description=__doc__,
-    settings=settings,
-    claims=claims,
-    measure=Seed,
-    summary=summary,
-    figure=figure,
     measures="Training loss (nats) and accuracy",
 )
-
-if __name__ == "__main__":
-    sys.exit(command.main(EXPERIMENT, None, None))

@@ -18,7 +18,6 @@ nothing to add. Layers are narrow (64 units, 16 for the digits) so that features
 256 random ones tell simple patterns apart already, and no stage can gain on those.
 """
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +28,6 @@ from numpy.typing import NDArray
 
 from minidecay import plots
 from minidecay.data import PatternSet, digits
-from minidecay.lab.machinery import command
 from minidecay.lab.machinery.arms import Arm, Data, Metrics, Trained
 from minidecay.lab.machinery.claims import Bound, Claim
 from minidecay.lab.machinery.experiment import Experiment
@@ -246,18 +244,9 @@ def figure(runs: Mapping[int, Trained], settings: TransferSettings, path: Path) 
     plots.transfer(panels, (0, *settings.ends), decays=settings.decays, path=path)
 
 
-EXPERIMENT = Experiment(
-    name="transferability",
+EXPERIMENT = Experiment.of(
+    __name__,
     about="is what later stages learn of less use elsewhere?",
     paper="patterns of later stages transfer less",
-    description=__doc__,
-    settings=settings,
-    claims=claims,
-    measure=Seed,
-    summary=summary,
-    figure=figure,
     needs=digits,
 )
-
-if __name__ == "__main__":
-    sys.exit(command.main(EXPERIMENT, None, None))

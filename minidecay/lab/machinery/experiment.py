@@ -1,9 +1,10 @@
 """Experiment: what the file of one gives, and the command runs."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from minidecay.lab.machinery.arms import Settings, Trained
 from minidecay.lab.machinery.claims import Claim
@@ -42,3 +43,24 @@ class Experiment:
     measures: str = "Accuracy"
     needs: Callable[[], object] | None = None
     decides: bool = False
+
+    @classmethod
+    def of(cls, module: str, *, about: str, paper: str, **options: Any) -> Self:
+        """The experiment of the file that calls this with its `__name__`.
+
+        Its name is the file's, its description the docstring, and what it does are the file's
+        `settings`, `claims`, `Seed` (the measure), `summary` and `figure`.
+        """
+        file = sys.modules[module]
+        return cls(
+            name=Path(str(file.__file__)).stem.replace("_", "-"),
+            about=about,
+            paper=paper,
+            description=file.__doc__,
+            settings=file.settings,
+            claims=file.claims,
+            measure=file.Seed,
+            summary=file.summary,
+            figure=file.figure,
+            **options,
+        )
