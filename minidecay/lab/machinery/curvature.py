@@ -66,14 +66,14 @@ def sharpness(
 class LossGradient:
     """The gradient of the mean cross entropy over a split, as a function of all weights: (P,).
 
-    It works on a copy of the network, in float64 and in training mode, so that weights, modes,
-    gradients and running statistics of the network stay as they are. `weights` is where it stands.
-    The last batch is left out where it would be smaller. Dropout would make it another function at
-    each call; there must be none.
+    It works on a copy of the network on `cpu`, in float64 and in training mode, so that weights,
+    modes, gradients and running statistics of the network stay as they are. `weights` is where it
+    stands. The last batch is left out where it would be smaller. Dropout would make it another
+    function at each call; there must be none.
     """
 
     def __init__(self, network: Module, split: Split, batch_size: int) -> None:
-        self.network = copy.deepcopy(network).train()
+        self.network = copy.deepcopy(network).to("cpu").train()
         for _, each in self.network.named_tensors():
             each.data = each.device.astype(each.data, np.dtype(np.float64))
         self.parameters = list(self.network.parameters())
@@ -81,7 +81,7 @@ class LossGradient:
         size = min(batch_size, len(split))
         parts = [slice(at, at + size) for at in range(0, len(split) - size + 1, size)]
         self.batches = [
-            (from_numpy(split.images[part].astype(np.float64), network.device), split.labels[part])
+            (from_numpy(split.images[part].astype(np.float64)), split.labels[part])
             for part in parts
         ]
 
