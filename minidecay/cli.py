@@ -91,11 +91,11 @@ def _verdicts(parser: argparse.ArgumentParser, folder: Path, keep: Path | None) 
     from minidecay.lab.machinery import verdicts
 
     try:
-        found = verdicts.find(folder)
         written = verdicts.keep(folder, keep) if keep else []
+        told = verdicts.markdown(keep or folder)
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    print(verdicts.markdown(found))
+    print(told)
     for path in written:
         print(f"kept  {path}")
     return 0

@@ -21,7 +21,7 @@ RESULTS = {
 TABLE = """\
 | experiment | claims | hold | fail | undecided |
 | --- | --- | --- | --- | --- |
-| first | 2 | A1 | A2 |  |
+| [first](PICTURE) | 2 | A1 | A2 |  |
 
 <details><summary>Every claim: margin, mean over seeds [95 % interval], verdict</summary>
 
@@ -46,7 +46,7 @@ def write(folder, **changes):
 def test_the_table_has_a_row_a_claim_under_how_it_was_made(tmp_path, capsys):
     write(tmp_path / "run")
     assert main(["verdicts", str(tmp_path / "run")]) == 0
-    assert capsys.readouterr().out == TABLE
+    assert capsys.readouterr().out == TABLE.replace("PICTURE", str(tmp_path / "run" / "first.png"))
 
 
 def test_it_finds_every_run_in_a_folder_of_runs_and_keeps_claims_and_pictures(tmp_path, capsys):
@@ -55,20 +55,21 @@ def test_it_finds_every_run_in_a_folder_of_runs_and_keeps_claims_and_pictures(tm
     write(runs / "second", config=RESULTS["config"] | {"experiment": "second"})
     assert main(["verdicts", str(runs), "--keep", str(kept)]) == 0
     out = capsys.readouterr().out
-    assert "| first | 2 | A1 | A2 |  |\n| second | 2 | A1 | A2 |  |\n" in out
+    for name in ("first", "second"):
+        assert f"| [{name}]({kept / name}.png) | 2 | A1 | A2 |  |\n" in out
     names = ["first.json", "first.png", "second.json", "second.png"]
     assert sorted(path.name for path in kept.iterdir()) == names
     assert [line for line in out.splitlines() if line.startswith("kept")] == [
         f"kept  {kept / name}" for name in names
     ]
     # What was kept gives the same table.
-    assert verdicts.markdown(verdicts.find(kept)) == verdicts.markdown(verdicts.find(runs))
+    assert verdicts.find(kept) == verdicts.find(runs)
     assert "arms" not in json.loads((kept / "first.json").read_text())
 
 
 def test_code_that_was_edited_is_said_to_be(tmp_path):
     write(tmp_path / "run", environment=RESULTS["environment"] | {"dirty": True})
-    assert "commit `0123456789ab`, edited, 2026" in verdicts.markdown(verdicts.find(tmp_path))
+    assert "commit `0123456789ab`, edited, 2026" in verdicts.markdown(tmp_path)
 
 
 @pytest.mark.parametrize("content", [None, "[]", "{}", "{"])

@@ -46,20 +46,30 @@ def keep(runs: Path, folder: Path) -> list[Path]:
     for name, results in find(runs).items():
         write_json(folder / f"{name}.json", results)
         written.append(folder / f"{name}.json")
-        for picture in [*runs.glob(f"{name}.png"), *runs.glob(f"{name}/{name}.png")][:1]:
-            with open(picture, "rb") as source:
+        if drawn := picture(runs, name):
+            with open(drawn, "rb") as source:
                 write_atomic(folder / f"{name}.png", lambda file: shutil.copyfileobj(source, file))
             written.append(folder / f"{name}.png")
     return written
 
 
-def markdown(found: Mapping[str, Results]) -> str:
-    """A row an experiment, then, folded, every claim of each; in Markdown."""
+def picture(folder: Path, name: str) -> Path | None:
+    """The picture of an experiment that `find` finds in `folder`, if it is there."""
+    places = folder / f"{name}.png", folder / name / f"{name}.png"
+    return next((path for path in places if path.exists()), None)
+
+
+def markdown(folder: Path) -> str:
+    """What `find` finds in `folder`, in Markdown: a row an experiment, with a link to its picture;
+    then, folded, every claim of each."""
+    found = find(folder)
     rows = ["| experiment | claims | hold | fail | undecided |", "| --- | --- | --- | --- | --- |"]
     for name, results in found.items():
         claims = results["claims"]
         each = [_names(claims, verdict) for verdict in ("holds", "fails", "undecided")]
-        rows.append(f"| {name} | {len(claims)} | {' | '.join(each)} |")
+        drawn = picture(folder, name)
+        title = f"[{name}]({drawn.as_posix()})" if drawn else name
+        rows.append(f"| {title} | {len(claims)} | {' | '.join(each)} |")
     whole = "\n\n".join(_one(name, results) for name, results in found.items())
     folded = "Every claim: margin, mean over seeds [95 % interval], verdict"
     return "\n".join(rows) + f"\n\n<details><summary>{folded}</summary>\n\n{whole}\n\n</details>"
