@@ -48,7 +48,7 @@ REFUSED = {
     "shape": (lambda: t(2, 3).reshape(2.0, 3), r"reshape: shape \(2.0, 3\) must be an integer"),
     "key": (
         lambda: md.dropout(t(3), 0.5, key=(-1, 0)),
-        r"dropout: key=\(-1, 0\) and counter=0 must",
+        r"dropout: key=\(-1, 0\) must be two integers and counter=0 one, from 0",
     ),
     "compared": (
         lambda: t(2, 3) > t(4),
