@@ -21,7 +21,7 @@ from minidecay.optim import SGD, Schedule
 from minidecay.optim.controllers import Controller
 from minidecay.random import stream
 from minidecay.training import RunFolder, RunFolderError, evaluate, fit
-from minidecay.training.run_folder import Checkpoint
+from minidecay.training.run_folder import ARRAYS, Checkpoint
 
 Record: TypeAlias = dict[str, Any]
 Arms: TypeAlias = dict[str, list[Record]]  # of one seed: each arm's records, epoch 1 first
@@ -156,15 +156,15 @@ class Trained(Mapping[str, "list[Record]"]):
         """What `fit(per_example=True)` kept of it, epoch 1 first: rows of (epochs, examples).
 
         An arm that forks has kept its own epochs alone; those it shares are read where they lie.
+        RunFolderError where a row is missing or the file is damaged.
         """
-        own = read_npz(self.folder / arm / "arrays.npz")
-        fork = self.settings.arms()[arm].fork
-        if fork is None:
+        made = self.settings.arms()[arm]
+        epochs = range(made.shared + 1, self.settings.of(made).epochs + 1)
+        own = _rows(self.folder / arm, epochs)
+        if made.fork is None:
             return own
-        parent, epoch = fork
-        before = self.arrays(parent)
-        shared = before["epoch"] <= epoch
-        return {name: np.concatenate([before[name][shared], rows]) for name, rows in own.items()}
+        before = self.arrays(made.fork[0])
+        return {name: np.concatenate([before[name][: made.shared], own[name]]) for name in own}
 
     @cached_property
     def data(self) -> Data:
@@ -282,6 +282,19 @@ def _whole(run: RunFolder, epochs: int) -> list[Record]:
             "metrics.jsonl, or remove that folder to train it again"
         )
     return records
+
+
+def _rows(folder: Path, epochs: Sequence[int]) -> dict[str, NDArray[Any]]:
+    """What a finished run kept of single examples, a row for each of these epochs."""
+    try:
+        rows = read_npz(folder / ARRAYS)
+        if rows["epoch"].tolist() != list(epochs):
+            raise BrokenFileError(f"{ARRAYS} has rows of {len(rows['epoch'])} epochs, not of all")
+    except (OSError, KeyError, BrokenFileError) as error:
+        raise RunFolderError(
+            f"{folder} has not kept its examples ({error}); remove that folder to train it again"
+        ) from error
+    return rows
 
 
 def _kept(parent: Path, epoch: int) -> Checkpoint:
