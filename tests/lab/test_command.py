@@ -219,7 +219,9 @@ def test_an_experiment_that_does_not_decide_ends_with_verdicts_and_with_0(run, t
 
 
 def test_of_one_seed_it_says_that_nothing_is_decided(run, tmp_path):
-    assert "\nverdict  A1, A2, A3 undecided\n" in run("--out", tmp_path, experiment=VERDICTS)[1]
+    code, out, _ = run("--out", tmp_path, experiment=VERDICTS)
+    assert code == 0 and "undecided  A1  it is a number\n" in out
+    assert "\nverdict  undecided, as any from a single seed is; take --seeds 2 or more\n" in out
 
 
 def test_where_there_is_one_network_there_is_no_option_for_it(run, tmp_path):
@@ -260,6 +262,23 @@ def test_one_that_cannot_run_is_told_in_a_line_and_the_others_run(run_all, tmp_p
     code, out, err = run_all([first, second], "--out", tmp_path)
     assert code == 2 and re.fullmatch(r"tiny: error: .*first cannot be used.*\n", err)
     assert "second at scale smoke" in out and (tmp_path / "second" / "results.json").exists()
+
+
+def test_one_that_lacks_what_it_needs_is_told_before_any_other_trains(run_all, tmp_path):
+    def lacking():
+        told.append("scikit-learn")
+        raise ImportError("scikit-learn: pip install scikit-learn")
+
+    def late(runs, settings, path):
+        assert told == ["scikit-learn"]
+        sketch(runs, settings, path)
+
+    told = []
+    first = dataclasses.replace(VERDICTS, name="first", figure=late)
+    second = dataclasses.replace(VERDICTS, name="second", needs=lacking)
+    code, _, err = run_all([first, second], "--out", tmp_path)
+    assert (code, err) == (2, "tiny: error: second needs scikit-learn: pip install scikit-learn\n")
+    assert os.listdir(tmp_path) == ["first"]
 
 
 def test_all_of_them_go_on_where_they_were_interrupted(run_all, tmp_path):

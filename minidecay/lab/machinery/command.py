@@ -67,21 +67,24 @@ def perform(
         tensor([0.0], device=options.device) + 1.0  # what it lacks (CuPy, a compiler) it says now
     except RuntimeError as error:
         return _told(p, f"error: {error}", 2)
-    codes = []
+    codes, able = [], []
     for experiment in experiments:
+        try:
+            if experiment.needs is not None:
+                experiment.needs()
+            able.append(experiment)
+        except ImportError as error:
+            codes.append(_told(p, f"error: {experiment.name} needs {error}", 2))
+    for experiment in able:
         where = out if len(experiments) == 1 else out / experiment.name
         which = (options.model,) if len(experiment.models) > 1 else ()
         settings = experiment.settings(options.scale, *which, device=options.device)
         try:
-            if experiment.needs is not None:
-                experiment.needs()
             codes.append(
                 run(experiment, settings, seeds, where, options.workers or cores(), options.resume)
             )
         except BrokenPipeError:
             raise
-        except ImportError as error:
-            codes.append(_told(p, f"error: {experiment.name} needs {error}", 2))
         except (RunFolderError, OSError) as error:
             codes.append(_told(p, f"error: {error}", 2))
         except (Diverged, WorkerDied) as error:
@@ -156,6 +159,8 @@ def tell_decision(judged: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
 def tell_verdicts(judged: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
     """Print claims that the mean over seeds decides; what that comes to, and the exit code."""
     print(f"\nClaims; mean over seeds [95 % interval]\n\n{describe_verdicts(judged)}")
+    if all(len(claim["seeds"]) == 1 for claim in judged):
+        return "undecided, as any from a single seed is; take --seeds 2 or more", 0
     said = []
     for verdict in ("holds", "fails", "undecided"):
         names = [claim["name"] for claim in judged if claim["verdict"] == verdict]
