@@ -170,7 +170,8 @@ def test_it_says_what_it_will_do_and_prints_table_claims_findings_and_places(run
     code, out, err = run("--out", tmp_path, "--workers", 64, experiment=tiny.TINY)
     assert (code, err) == (1, "")
     assert re.match(
-        rf"noisy-memorization at scale smoke: 14 epochs, about \d+ s on 3 workers, into {tmp_path}",
+        r"noisy-memorization at scale smoke: 14 epochs, about \d+ s of training on 3 workers, "
+        rf"into {tmp_path}",
         out,
     )
     parts = (
@@ -421,7 +422,10 @@ def test_a_device_that_does_not_work_here_is_told_before_anything_is_made(
 def test_more_workers_than_cores_make_no_shorter_announcement(run, tmp_path, monkeypatch):
     monkeypatch.setattr(command, "cores", lambda: 1)
     monkeypatch.setattr(command, "seconds_to_train", lambda settings, seeds: 28.0)
-    for workers, said in (("1", "28 s on 1 worker,"), ("3", "28 s on 3 workers,")):
+    for workers, said in (
+        ("1", "28 s of training on 1 worker,"),
+        ("3", "28 s of training on 3 workers,"),
+    ):
         assert said in run("--out", tmp_path / workers, "--workers", workers)[1]
 
 

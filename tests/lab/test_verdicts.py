@@ -100,7 +100,8 @@ def test_a_run_in_a_folder_of_another_name_has_its_picture(tmp_path, capsys):
 def test_claims_are_not_kept_where_a_file_is_in_the_way(tmp_path, capsys):
     write(tmp_path / "run")
     (tmp_path / "notes").write_text("mine")
-    assert "notes" in refused(capsys, tmp_path / "run", "--keep", tmp_path / "notes")
+    line = refused(capsys, tmp_path / "run", "--keep", tmp_path / "notes")
+    assert f"{tmp_path / 'notes'} cannot be used (File exists); choose another folder" in line
     assert (tmp_path / "notes").read_text() == "mine"
 
 

@@ -120,8 +120,8 @@ def run(
             (seconds,) = run_tasks(seconds_to_train, [(settings, seeds)], 1)
             print(
                 f"{experiment.name} at scale {settings.scale}: {epochs_to_train(settings, seeds)} "
-                f"epochs, about {duration(seconds / min(workers, cores()))} on {workers} "
-                f"worker{'s' * (workers > 1)}, into {out}",
+                f"epochs, about {duration(seconds / min(workers, cores()))} of training on "
+                f"{workers} worker{'s' * (workers > 1)}, into {out}",
                 flush=True,
             )
         runs = train_arms(settings, seeds, out, workers, experiment.name)
