@@ -246,3 +246,9 @@ def test_in_miniature_it_runs_to_its_verdicts_and_its_picture(tmp_path, monkeypa
     assert [claim["name"] for claim in results["claims"]] == names
     picture = tmp_path / "complexity-or-frequency.png"
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_single_seed_has_coefficients_and_no_intervals():
+    text = control.summary({100: made(learned)}, DEMO)
+    (line,) = (line for line in text.splitlines() if line.startswith("within sets: copies"))
+    assert line.split()[-2:] == ["0.90", "none"] and "nan" not in text
