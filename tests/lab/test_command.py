@@ -381,6 +381,29 @@ def test_resuming_a_finished_run_prints_its_tables_again_and_changes_nothing(
     assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
 
+def test_resuming_a_finished_run_writes_records_that_were_removed(run, tmp_path):
+    run("--out", tmp_path)
+    before = json.loads((tmp_path / "results.json").read_text())
+    (tmp_path / "results.json").unlink()
+    run("--out", tmp_path, "--resume")
+    after = json.loads((tmp_path / "results.json").read_text())
+    assert after["arms"] == before["arms"] and after["claims"] == before["claims"]
+
+
+def test_records_name_the_commit_at_which_the_run_began_where_it_ended_at_another(run, tmp_path):
+    run("--out", tmp_path)
+    results, config = tmp_path / "results.json", tmp_path / "config.json"
+    assert "begun" not in json.loads(results.read_text())["environment"]
+    birth = json.loads(config.read_text())
+    birth["environment"]["commit"] = "f" * 40
+    config.write_text(json.dumps(birth))
+    for name in ("finished.json", "results.json"):
+        (tmp_path / name).unlink()
+    run("--out", tmp_path, "--resume")
+    environment = json.loads(results.read_text())["environment"]
+    assert environment["begun"] == "f" * 40 != environment["commit"]
+
+
 def test_resuming_a_finished_run_draws_a_picture_that_was_removed(run, tmp_path):
     run("--out", tmp_path)
     picture = tmp_path / "noisy-memorization.png"

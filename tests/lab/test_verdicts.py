@@ -113,6 +113,11 @@ def test_nothing_is_made_where_there_is_nothing_to_keep(tmp_path, capsys):
 NO_CLAIMS = json.dumps({"config": {}, "environment": {}, "claims": []})
 
 
+def test_a_run_that_was_resumed_at_another_commit_names_both(tmp_path):
+    write(tmp_path / "run", environment=RESULTS["environment"] | {"begun": "f" * 40})
+    assert "commit `ffffffffffff` to `0123456789ab`, 2026" in verdicts.markdown(tmp_path)
+
+
 @pytest.mark.parametrize("content", [None, "[]", "{}", "{", "7", NO_CLAIMS])
 def test_a_folder_without_results_is_refused_in_a_line(tmp_path, capsys, content):
     if content is not None:

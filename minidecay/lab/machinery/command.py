@@ -12,7 +12,7 @@ from typing import Any
 from minidecay.autograd import tensor
 from minidecay.console import TERMINATED, Terminated, tolerant
 from minidecay.devices import DEVICES
-from minidecay.files import write_json
+from minidecay.files import read_json, write_json
 from minidecay.lab.machinery.arms import (
     Settings,
     Trained,
@@ -26,6 +26,7 @@ from minidecay.lab.machinery.claims import describe, describe_verdicts
 from minidecay.lab.machinery.experiment import Experiment
 from minidecay.lab.machinery.workers import WorkerDied, cores, run_tasks
 from minidecay.training import Diverged, RunFolder, RunFolderError, environment
+from minidecay.training.run_folder import CONFIG
 
 SCALES = ("smoke", "demo", "lab", "paper")
 MOST_SEEDS, LARGEST_SEED = 10_000, 2**63 - 1  # more is a slip of the hand
@@ -128,11 +129,14 @@ def run(
         measured = {seed: experiment.measure(trained) for seed, trained in runs.items()}
         judged = [claim.judge(measured) for claim in experiment.claims(settings)]
         if not folder.finished:  # its records and their provenance stay as they were made
-            write_json(records, results(config, runs, judged))
+            write_json(records, results(config, runs, judged, provenance(out)))
             experiment.figure(runs, settings, picture)
             folder.finish({"seconds": time.perf_counter() - began})
-        elif not picture.exists():
-            experiment.figure(runs, settings, picture)
+        else:  # what was removed since is made again
+            if not records.exists():
+                write_json(records, results(config, runs, judged, provenance(out)))
+            if not picture.exists():
+                experiment.figure(runs, settings, picture)
     several = f", mean ± standard deviation; seeds {seeds[0]} to {seeds[-1]}"
     of = several if len(seeds) > 1 else f" of seed {seeds[0]}"
     print(f"\n{experiment.measures}{of}\n")
@@ -169,14 +173,24 @@ def tell_verdicts(judged: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
     return "; ".join(said), 0
 
 
+def provenance(folder: Path) -> dict[str, Any]:
+    """This environment; "begun" is the commit at which the run began, where that was another."""
+    born = read_json(folder / CONFIG).get("environment", {}).get("commit")
+    now = environment()
+    return now if born == now["commit"] else now | {"begun": born}
+
+
 def results(
-    config: Mapping[str, Any], runs: Mapping[int, Trained], judged: Sequence[Mapping[str, Any]]
+    config: Mapping[str, Any],
+    runs: Mapping[int, Trained],
+    judged: Sequence[Mapping[str, Any]],
+    made: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What results.json holds: configuration, environment, every epoch of every arm, the claims."""
     names = next(iter(runs.values()))  # the first seed has every arm
     return {
         "config": dict(config),
-        "environment": environment(),
+        "environment": dict(made),
         "arms": {
             name: {
                 str(seed): [brief(record) for record in arms[name]]

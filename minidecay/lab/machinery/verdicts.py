@@ -91,11 +91,13 @@ def _names(claims: Sequence[Mapping[str, Any]], verdict: str) -> str:
 
 def _one(name: str, results: Results) -> str:
     config, environment, claims = results["config"], results["environment"], results["claims"]
-    seeds, commit = config["seeds"], environment.get("commit") or "unknown"
+    seeds, commit = config["seeds"], (environment.get("commit") or "unknown")[:12]
+    if "begun" in environment:  # and resumed at another
+        commit = f"{(environment['begun'] or 'unknown')[:12]}` to `{commit}"
     edited = ", edited" if environment.get("dirty") else ""
     made = (
         f"**{name}**, {config['scale']} scale, seeds {seeds[0]} to {seeds[-1]}, commit "
-        f"`{commit[:12]}`{edited}, {environment['date'][:10]}"
+        f"`{commit}`{edited}, {environment['date'][:10]}"
     )
     rows = ["| | claim | held to: mean [95 % interval] | verdict |", "| --- | --- | --- | --- |"]
     for claim in claims:
