@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 
 from minidecay import models
 from minidecay.data import PatternSet, Split
-from minidecay.files import BrokenFileError, read_npz
+from minidecay.files import BrokenFileError
+from minidecay.lab.machinery.examples import kept_rows
 from minidecay.lab.machinery.workers import epoch_done, run_tasks
 from minidecay.nn import Module
 from minidecay.optim import SGD, Schedule
 from minidecay.optim.controllers import Controller
 from minidecay.random import stream
 from minidecay.training import RunFolder, RunFolderError, evaluate, fit
-from minidecay.training.run_folder import ARRAYS, Checkpoint
+from minidecay.training.run_folder import Checkpoint
 
 Record: TypeAlias = dict[str, Any]
 Arms: TypeAlias = dict[str, list[Record]]  # of one seed: each arm's records, epoch 1 first
@@ -160,7 +161,7 @@ class Trained(Mapping[str, "list[Record]"]):
         """
         made = self.settings.arms()[arm]
         epochs = range(made.shared + 1, self.settings.of(made).epochs + 1)
-        own = _rows(self.folder / arm, epochs)
+        own = kept_rows(self.folder / arm, epochs)
         if made.fork is None:
             return own
         before = self.arrays(made.fork[0])
@@ -282,19 +283,6 @@ def _whole(run: RunFolder, epochs: int) -> list[Record]:
             "metrics.jsonl, or remove that folder to train it again"
         )
     return records
-
-
-def _rows(folder: Path, epochs: Sequence[int]) -> dict[str, NDArray[Any]]:
-    """What a finished run kept of single examples, a row for each of these epochs."""
-    try:
-        rows = read_npz(folder / ARRAYS)
-        if rows["epoch"].tolist() != list(epochs):
-            raise BrokenFileError(f"{ARRAYS} has rows of {len(rows['epoch'])} epochs, not of all")
-    except (OSError, KeyError, BrokenFileError) as error:
-        raise RunFolderError(
-            f"{folder} has not kept its examples ({error}); remove that folder to train it again"
-        ) from error
-    return rows
 
 
 def _kept(parent: Path, epoch: int) -> Checkpoint:
