@@ -32,8 +32,8 @@ and 0.84. Why is not shown here. In B1 the others are seen less where they are m
 do may come of that. "Patterns a class" (F10) moves at equal patterns in all, so that there are
 fewer classes where it is larger; in ten classes more patterns a class are more in all, and what
 that does is both coefficients together: B1 can be read as complexity's, if not as a tier's. A class
-of many patterns beside ones of few was learned better (B2), at least in part because what is not
-known is guessed to be of it.
+of many patterns beside ones of few was learned better (B2); about half of that is guessing: on
+pilot seed 100 of images of no pattern 95 % were put into those classes.
 """
 
 from statistics import fmean
