@@ -93,7 +93,9 @@ def _verdicts(parser: argparse.ArgumentParser, folder: Path, keep: Path | None) 
     try:
         written = verdicts.keep(folder, keep) if keep else []
         told = verdicts.markdown(keep or folder)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        parser.error(f"{error.filename} cannot be used ({error.strerror}); choose another folder")
+    except ValueError as error:
         parser.error(str(error))
     print(told)
     for path in written:

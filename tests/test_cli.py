@@ -44,7 +44,7 @@ def test_list_gives_every_experiment_a_line_with_its_place_in_the_paper_and_its_
     monkeypatch.setattr(arms, "seconds_an_epoch", lambda settings: 2.0)
     monkeypatch.setattr(listing, "cores", lambda: 2)
     assert main(["list"]) == 0
-    header, _, *lines, empty, note = capsys.readouterr().out.splitlines()
+    header, _, *lines, empty, note, rest = capsys.readouterr().out.splitlines()
     assert header.split()[-4:] == ["smoke", "demo", "lab", "paper"]
     assert [line.split()[0] for line in lines] == list(lab.EXPERIMENTS)
     (line,) = (line for line in lines if line.startswith("noisy-memorization"))
@@ -52,10 +52,9 @@ def test_list_gives_every_experiment_a_line_with_its_place_in_the_paper_and_its_
     assert experiment.about in line and experiment.paper in line
     # Of one seed 18 + 8 + 18 epochs, two rates more on the first: 168 of 2 s on two cores.
     assert line.split()[-8:-4] == ["3", "min", "3", "min"]
-    assert (empty, note) == (
-        "",
-        "Times are estimates for three seeds on the 2 cores of this machine.",
-    )
+    told = "Times are estimates of training three seeds on the 2 cores of this machine; what"
+    assert (empty, note.removeprefix(told)) == ("", "")
+    assert rest == "is measured besides (curvature, averages, probes) comes on top."
 
 
 def test_every_experiment_is_called_what_its_file_is_and_says_what_it_is_about():

@@ -1,7 +1,7 @@
 """AutoDecay: does a rate that decays by itself do as well as milestones set by hand?
 
 What it should show. AutoDecay (`optim.controllers`) decays once the smoothed training loss has
-stopped to fall, twice here. Beside it stand the milestones that a person would set after a look at
+stopped falling, twice here. Beside it stand the milestones that a person would set after a look at
 the curves, and Plateau, which waits for a record: with AutoDecay's patience of 2 epochs, and with
 torch's 10. All train for 40 epochs, more than twice as long as elsewhere: at the second rate the
 loss falls slowly, and in pilots a controller that watched it decayed as late as epoch 36. Networks

@@ -1,7 +1,7 @@
 """Decay stages: without noise, which patterns each stage of a schedule learns.
 
 What it should show. Networks that begin alike see the same clean images. At a large rate simple
-patterns (10 a class) are learned and complex ones (100 a class) are not; the decay releases them;
+patterns (10 a class) are learned and complex ones (100 a class) by half; the decay releases them;
 a rate that stays large never gets there, and one that is small from the start learns both. Over
 four tiers (10, 30, 100, 300 patterns a class) it is a matter of dose: the more patterns, the less
 of them the first stage learns.
@@ -12,7 +12,8 @@ reconstruct it.
 
 What is open. More patterns a class means fewer copies of each: at n examples a tier of P patterns a
 class shows each n / (tiers x classes x P) times an epoch. `complexity-or-frequency` takes the two
-apart. For 300 patterns a class the schedule is too short: most of them are never learned.
+apart. Of 300 patterns a class, of which each has one copy or two, most are never learned. D7 is of
+what is known one epoch after the decay, not of the rise: that is largest for 30 patterns a class.
 """
 
 from collections.abc import Mapping

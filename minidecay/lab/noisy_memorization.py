@@ -4,7 +4,7 @@ What it should show. Networks that begin alike see the same data: simple pattern
 complex ones (100 a class), and noise (random images with random labels). At a large rate a network
 learns the simple patterns, half of the complex ones, and next to no noise. Decaying the rate
 releases the complex patterns within an epoch. A rate that stays large never gets there; one that is
-small from the start memorizes all the noise.
+small from the start memorizes nearly all of the noise.
 
 What the paper shows. You, Long, Wang and Jordan (2019, arXiv 1908.01878) show it for a wide
 residual network on PS10 (32x32x3, 50,000 images). PS10 is here as we reconstruct it: no code was

@@ -96,6 +96,16 @@ def test_a_verdict_is_plain_json():
     assert json.loads(json.dumps(verdict, allow_nan=False)) == verdict
     assert (verdict["value"], verdict["interval"]) == (None, [None, None])
     assert verdict["seeds"]["0"] == {"value": None, "passed": False}
+    verdict = one().judge({0: math.inf, 1: 0.5})
+    assert json.loads(json.dumps(verdict, allow_nan=False)) == verdict
+    assert (verdict["value"], verdict["verdict"]) == (None, "undecided")
+
+
+def test_a_quotient_that_divides_by_zero_is_no_number_and_leaves_the_claim_undecided():
+    of = bound(">=", of=lambda run: 1.0 / run)
+    verdict = Claim("F6", "it does as much", [of]).judge({0: 1.0, 1: 0.0, 2: 1.0})
+    assert (verdict["value"], verdict["verdict"], verdict["passed"]) == (None, "undecided", False)
+    assert verdict["seeds"]["0"] == {"value": 1.0, "passed": True}
 
 
 def test_a_finding_is_judged_alike_and_marked():

@@ -170,7 +170,8 @@ def test_it_says_what_it_will_do_and_prints_table_claims_findings_and_places(run
     code, out, err = run("--out", tmp_path, "--workers", 64, experiment=tiny.TINY)
     assert (code, err) == (1, "")
     assert re.match(
-        rf"noisy-memorization at scale smoke: 14 epochs, about \d+ s on 3 workers, into {tmp_path}",
+        r"noisy-memorization at scale smoke: 14 epochs, about \d+ s of training on 3 workers, "
+        rf"into {tmp_path}",
         out,
     )
     parts = (
@@ -219,7 +220,9 @@ def test_an_experiment_that_does_not_decide_ends_with_verdicts_and_with_0(run, t
 
 
 def test_of_one_seed_it_says_that_nothing_is_decided(run, tmp_path):
-    assert "\nverdict  A1, A2, A3 undecided\n" in run("--out", tmp_path, experiment=VERDICTS)[1]
+    code, out, _ = run("--out", tmp_path, experiment=VERDICTS)
+    assert code == 0 and "undecided  A1  it is a number\n" in out
+    assert "\nverdict  undecided, as any from a single seed is; take --seeds 2 or more\n" in out
 
 
 def test_where_there_is_one_network_there_is_no_option_for_it(run, tmp_path):
@@ -260,6 +263,23 @@ def test_one_that_cannot_run_is_told_in_a_line_and_the_others_run(run_all, tmp_p
     code, out, err = run_all([first, second], "--out", tmp_path)
     assert code == 2 and re.fullmatch(r"tiny: error: .*first cannot be used.*\n", err)
     assert "second at scale smoke" in out and (tmp_path / "second" / "results.json").exists()
+
+
+def test_one_that_lacks_what_it_needs_is_told_before_any_other_trains(run_all, tmp_path):
+    def lacking():
+        told.append("scikit-learn")
+        raise ImportError("scikit-learn: pip install scikit-learn")
+
+    def late(runs, settings, path):
+        assert told == ["scikit-learn"]
+        sketch(runs, settings, path)
+
+    told = []
+    first = dataclasses.replace(VERDICTS, name="first", figure=late)
+    second = dataclasses.replace(VERDICTS, name="second", needs=lacking)
+    code, _, err = run_all([first, second], "--out", tmp_path)
+    assert (code, err) == (2, "tiny: error: second needs scikit-learn: pip install scikit-learn\n")
+    assert os.listdir(tmp_path) == ["first"]
 
 
 def test_all_of_them_go_on_where_they_were_interrupted(run_all, tmp_path):
@@ -361,6 +381,29 @@ def test_resuming_a_finished_run_prints_its_tables_again_and_changes_nothing(
     assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
 
+def test_resuming_a_finished_run_writes_records_that_were_removed(run, tmp_path):
+    run("--out", tmp_path)
+    before = json.loads((tmp_path / "results.json").read_text())
+    (tmp_path / "results.json").unlink()
+    run("--out", tmp_path, "--resume")
+    after = json.loads((tmp_path / "results.json").read_text())
+    assert after["arms"] == before["arms"] and after["claims"] == before["claims"]
+
+
+def test_records_name_the_commit_at_which_the_run_began_where_it_ended_at_another(run, tmp_path):
+    run("--out", tmp_path)
+    results, config = tmp_path / "results.json", tmp_path / "config.json"
+    assert "begun" not in json.loads(results.read_text())["environment"]
+    birth = json.loads(config.read_text())
+    birth["environment"]["commit"] = "f" * 40
+    config.write_text(json.dumps(birth))
+    for name in ("finished.json", "results.json"):
+        (tmp_path / name).unlink()
+    run("--out", tmp_path, "--resume")
+    environment = json.loads(results.read_text())["environment"]
+    assert environment["begun"] == "f" * 40 != environment["commit"]
+
+
 def test_resuming_a_finished_run_draws_a_picture_that_was_removed(run, tmp_path):
     run("--out", tmp_path)
     picture = tmp_path / "noisy-memorization.png"
@@ -402,7 +445,10 @@ def test_a_device_that_does_not_work_here_is_told_before_anything_is_made(
 def test_more_workers_than_cores_make_no_shorter_announcement(run, tmp_path, monkeypatch):
     monkeypatch.setattr(command, "cores", lambda: 1)
     monkeypatch.setattr(command, "seconds_to_train", lambda settings, seeds: 28.0)
-    for workers, said in (("1", "28 s on 1 worker,"), ("3", "28 s on 3 workers,")):
+    for workers, said in (
+        ("1", "28 s of training on 1 worker,"),
+        ("3", "28 s of training on 3 workers,"),
+    ):
         assert said in run("--out", tmp_path / workers, "--workers", workers)[1]
 
 

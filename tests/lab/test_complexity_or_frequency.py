@@ -198,6 +198,14 @@ def test_cells_that_collapsed_to_chance_say_nothing_and_are_named():
     assert "left out" not in control.summary({100: made(learned)}, DEMO)
 
 
+@pytest.mark.parametrize("flat", [0.3, 0.55, 0.9])
+def test_a_threshold_that_no_share_reaches_is_no_number(flat):
+    seed = made(lambda arm, tier: flat if arm == "lr_0.6_wd_0.003" else learned(arm, tier))
+    assert not np.isfinite(seed.moves).any()
+    assert judged(seed)["T1"]["value"] == [None, None]
+    assert "no number" in control.summary({100: seed}, DEMO) or math.isfinite(seed.thresholds[2])
+
+
 def test_one_tier_at_chance_is_no_collapse():
     assert made(lambda arm, tier: 0.1 if tier else 0.9).collapsed == []
 
@@ -238,3 +246,9 @@ def test_in_miniature_it_runs_to_its_verdicts_and_its_picture(tmp_path, monkeypa
     assert [claim["name"] for claim in results["claims"]] == names
     picture = tmp_path / "complexity-or-frequency.png"
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_single_seed_has_coefficients_and_no_intervals():
+    text = control.summary({100: made(learned)}, DEMO)
+    (line,) = (line for line in text.splitlines() if line.startswith("within sets: copies"))
+    assert line.split()[-2:] == ["0.90", "none"] and "nan" not in text

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import tiny
 
-from minidecay.files import write_npz
+from minidecay.files import read_npz, write_npz
 from minidecay.lab import fates
 from minidecay.lab.fates import ARMS, BECAME, FINDS, SCORES, SUBSETS, FatesSettings, Seed
 from minidecay.lab.machinery import arms, command
 from minidecay.lab.machinery.arms import Arm, Trained, train_seed
 from minidecay.optim import Constant, Steps
+from minidecay.training import RunFolderError
 
 TINY = {"n_train": 400, "n_test": 100, "size": 4, "width": 8, "batch_size": 40}
 SETTINGS = FatesSettings(scale="smoke", stages=(2, 1, 1), epochs=4, **TINY)
@@ -42,6 +43,22 @@ def test_an_arm_that_forks_has_the_epochs_of_its_parent_before_its_own(tmp_path)
     for arm in ARMS:  # the rows are those of the records
         right = trained.arrays(arm)["train_predictions"] == labels
         assert right.mean(axis=1).tolist() == [record["train"]["all"] for record in trained[arm]]
+
+
+@pytest.mark.parametrize("arm", ["decay", "constant_large"])
+@pytest.mark.parametrize("harm", ["cut", "lost", "short"])
+def test_rows_that_were_lost_are_told_with_the_folder_to_remove(tmp_path, arm, harm):
+    trained = made_up(tmp_path, SETTINGS)
+    path = tmp_path / arm / "arrays.npz"
+    if harm == "cut":
+        path.write_bytes(path.read_bytes()[:100])
+    elif harm == "lost":
+        path.unlink()
+    else:
+        write_npz(path, {name: rows[1:] for name, rows in read_npz(path).items()})
+    with pytest.raises(RunFolderError, match=f"/{arm} has not kept .* remove that folder") as told:
+        Seed(trained)
+    assert "\n" not in str(told.value)
 
 
 def made_up(folder, settings, seed=100):

@@ -72,12 +72,54 @@ def test_code_that_was_edited_is_said_to_be(tmp_path):
     assert "commit `0123456789ab`, edited, 2026" in verdicts.markdown(tmp_path)
 
 
-@pytest.mark.parametrize("content", [None, "[]", "{}", "{"])
+def refused(capsys, *words):
+    """The one line that says why a command was wrong use."""
+    with pytest.raises(SystemExit) as ended:
+        main(["verdicts", *map(str, words)])
+    assert ended.value.code == 2
+    out, err = capsys.readouterr()
+    *usage, line = err.splitlines()
+    assert out == "" and all(words.startswith(("usage: ", " ")) for words in usage)
+    return line
+
+
+def test_two_runs_of_one_experiment_are_not_taken_for_one(tmp_path, capsys):
+    for name in ("monday", "tuesday"):
+        write(tmp_path / name)
+    line = refused(capsys, tmp_path)
+    assert f"{tmp_path}/monday/results.json and {tmp_path}/tuesday/results.json" in line
+    assert "are both of first; name one's folder" in line
+
+
+def test_a_run_in_a_folder_of_another_name_has_its_picture(tmp_path, capsys):
+    write(tmp_path / "first-20261125-150000")
+    assert main(["verdicts", str(tmp_path)]) == 0
+    assert "[first](" in capsys.readouterr().out
+
+
+def test_claims_are_not_kept_where_a_file_is_in_the_way(tmp_path, capsys):
+    write(tmp_path / "run")
+    (tmp_path / "notes").write_text("mine")
+    line = refused(capsys, tmp_path / "run", "--keep", tmp_path / "notes")
+    assert f"{tmp_path / 'notes'} cannot be used (File exists); choose another folder" in line
+    assert (tmp_path / "notes").read_text() == "mine"
+
+
+def test_nothing_is_made_where_there_is_nothing_to_keep(tmp_path, capsys):
+    refused(capsys, tmp_path / "nowhere", "--keep", tmp_path / "kept")
+    assert list(tmp_path.iterdir()) == []
+
+
+NO_CLAIMS = json.dumps({"config": {}, "environment": {}, "claims": []})
+
+
+def test_a_run_that_was_resumed_at_another_commit_names_both(tmp_path):
+    write(tmp_path / "run", environment=RESULTS["environment"] | {"begun": "f" * 40})
+    assert "commit `ffffffffffff` to `0123456789ab`, 2026" in verdicts.markdown(tmp_path)
+
+
+@pytest.mark.parametrize("content", [None, "[]", "{}", "{", "7", NO_CLAIMS])
 def test_a_folder_without_results_is_refused_in_a_line(tmp_path, capsys, content):
     if content is not None:
         (tmp_path / "results.json").write_text(content)
-    with pytest.raises(SystemExit) as ended:
-        main(["verdicts", str(tmp_path)])
-    assert ended.value.code == 2
-    *_, line = capsys.readouterr().err.splitlines()
-    assert str(tmp_path) in line
+    assert str(tmp_path) in refused(capsys, tmp_path)

@@ -85,7 +85,7 @@ class Seed(Cells):
         rates = np.log2(settings.rates)
         design = np.column_stack([np.ones(len(rates)), rates])
         self.moves = np.full(2, np.nan)  # of the threshold, in doublings, with either rate
-        if np.isfinite(self.thresholds).all():
+        if np.isfinite(self.thresholds).all() and (self.thresholds > 0).all():
             self.moves = np.linalg.lstsq(design, np.log2(self.thresholds), rcond=None)[0][1:]
 
     def gap(self, arm: str, better: int, worse: int) -> float:
@@ -116,9 +116,13 @@ class Seed(Cells):
         return fit_accuracies(seen, columns, 1 / classes)
 
     def _threshold(self, lr: float, wd: float) -> float:
-        """The share of the data at which a pattern of LADDER is half learned."""
+        """The share of the data at which a pattern of LADDER is half learned.
+
+        NaN, 0 or infinity where none is: the curve has no best one, or does not rise.
+        """
         arm = f"lr_{lr:g}_wd_{wd:g}"
         share = np.log2(self.share(arm))
         columns = {"constant": np.ones(len(share)), "share": share}
         fitted = fit_accuracies(self.stage_one[arm], columns, 0.1)
-        return float(2 ** (-fitted["constant"] / fitted["share"]))
+        with np.errstate(all="ignore"):
+            return float(np.exp2(-np.float64(fitted["constant"]) / fitted["share"]))

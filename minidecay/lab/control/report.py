@@ -67,7 +67,7 @@ def _repeated(seeds: Sequence[Seed]) -> str:
 
 def _coefficients(seeds: Sequence[Seed]) -> str:
     rows = [
-        [label, f"{value:.2f}", f"[{low:.2f}, {high:.2f}]"]
+        [label, f"{value:.2f}", f"[{low:.2f}, {high:.2f}]" if isfinite(low) else "none"]
         for label, (value, low, high) in coefficients(seeds).items()
     ]
     return table(["log odds of having learned, by a doubling of", "mean", "95 %"], rows)
@@ -121,7 +121,9 @@ def figure(runs: Mapping[int, Trained], settings: ControlSettings, path: Path) -
             ),
             "the threshold": _moving(seeds, settings),
         },
-        note=f"mean and range of {len(seeds)} seeds; coefficients with 95 % intervals",
+        note=f"mean and range of {len(seeds)} seeds; coefficients with 95 % intervals"
+        if len(seeds) > 1
+        else "one seed",
         path=path,
     )
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from minidecay import models
 from minidecay.data import PatternSet, Split
-from minidecay.files import BrokenFileError, read_npz
+from minidecay.files import BrokenFileError
+from minidecay.lab.machinery.examples import kept_rows
 from minidecay.lab.machinery.workers import epoch_done, run_tasks
 from minidecay.nn import Module
 from minidecay.optim import SGD, Schedule
@@ -156,15 +157,15 @@ class Trained(Mapping[str, "list[Record]"]):
         """What `fit(per_example=True)` kept of it, epoch 1 first: rows of (epochs, examples).
 
         An arm that forks has kept its own epochs alone; those it shares are read where they lie.
+        RunFolderError where a row is missing or the file is damaged.
         """
-        own = read_npz(self.folder / arm / "arrays.npz")
-        fork = self.settings.arms()[arm].fork
-        if fork is None:
+        made = self.settings.arms()[arm]
+        epochs = range(made.shared + 1, self.settings.of(made).epochs + 1)
+        own = kept_rows(self.folder / arm, epochs)
+        if made.fork is None:
             return own
-        parent, epoch = fork
-        before = self.arrays(parent)
-        shared = before["epoch"] <= epoch
-        return {name: np.concatenate([before[name][shared], rows]) for name, rows in own.items()}
+        before = self.arrays(made.fork[0])
+        return {name: np.concatenate([before[name][: made.shared], own[name]]) for name in own}
 
     @cached_property
     def data(self) -> Data:

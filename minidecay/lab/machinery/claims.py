@@ -22,6 +22,13 @@ class Bound(Generic[Run]):
     sense: Literal[">=", "<="]
     threshold: float
 
+    def of(self, run: Run) -> float:
+        """The run's number; NaN where it is a quotient whose divisor is zero."""
+        try:
+            return self.measure(run)
+        except ZeroDivisionError:
+            return math.nan
+
     def holds(self, value: float) -> bool:
         """Does the value reach the threshold? NaN does not."""
         return value >= self.threshold if self.sense == ">=" else value <= self.threshold
@@ -54,12 +61,12 @@ class Claim(Generic[Run]):
     finding: bool = False
 
     def judge(self, runs: Mapping[int, Run]) -> dict[str, Any]:
-        """What became of it over the runs by seed, as plain JSON (a number that is NaN is None).
+        """What became of it over the runs by seed, as plain JSON (None for what is not finite).
 
         `value` (the mean over seeds), `threshold` and `interval` ([low, high]) are of the bound
         where there is one, else lists with one for each.
         """
-        values = {seed: [b.measure(run) for b in self.bounds] for seed, run in runs.items()}
+        values = {seed: [b.of(run) for b in self.bounds] for seed, run in runs.items()}
         passed = {
             seed: all(b.holds(v) for b, v in zip(self.bounds, row, strict=True))
             for seed, row in values.items()
@@ -117,7 +124,7 @@ def student_t(freedom: int, confidence: float = 0.95) -> float:
 
 
 def _number(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
+    return float(value) if math.isfinite(value) else None
 
 
 def _one_or_all(each: list[Any]) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 from minidecay.autograd import tensor
 from minidecay.console import TERMINATED, Terminated, tolerant
 from minidecay.devices import DEVICES
-from minidecay.files import write_json
+from minidecay.files import read_json, write_json
 from minidecay.lab.machinery.arms import (
     Settings,
     Trained,
@@ -26,6 +26,7 @@ from minidecay.lab.machinery.claims import describe, describe_verdicts
 from minidecay.lab.machinery.experiment import Experiment
 from minidecay.lab.machinery.workers import WorkerDied, cores, run_tasks
 from minidecay.training import Diverged, RunFolder, RunFolderError, environment
+from minidecay.training.run_folder import CONFIG
 
 SCALES = ("smoke", "demo", "lab", "paper")
 MOST_SEEDS, LARGEST_SEED = 10_000, 2**63 - 1  # more is a slip of the hand
@@ -67,21 +68,24 @@ def perform(
         tensor([0.0], device=options.device) + 1.0  # what it lacks (CuPy, a compiler) it says now
     except RuntimeError as error:
         return _told(p, f"error: {error}", 2)
-    codes = []
+    codes, able = [], []
     for experiment in experiments:
+        try:
+            if experiment.needs is not None:
+                experiment.needs()
+            able.append(experiment)
+        except ImportError as error:
+            codes.append(_told(p, f"error: {experiment.name} needs {error}", 2))
+    for experiment in able:
         where = out if len(experiments) == 1 else out / experiment.name
         which = (options.model,) if len(experiment.models) > 1 else ()
         settings = experiment.settings(options.scale, *which, device=options.device)
         try:
-            if experiment.needs is not None:
-                experiment.needs()
             codes.append(
                 run(experiment, settings, seeds, where, options.workers or cores(), options.resume)
             )
         except BrokenPipeError:
             raise
-        except ImportError as error:
-            codes.append(_told(p, f"error: {experiment.name} needs {error}", 2))
         except (RunFolderError, OSError) as error:
             codes.append(_told(p, f"error: {error}", 2))
         except (Diverged, WorkerDied) as error:
@@ -117,19 +121,22 @@ def run(
             (seconds,) = run_tasks(seconds_to_train, [(settings, seeds)], 1)
             print(
                 f"{experiment.name} at scale {settings.scale}: {epochs_to_train(settings, seeds)} "
-                f"epochs, about {duration(seconds / min(workers, cores()))} on {workers} "
-                f"worker{'s' * (workers > 1)}, into {out}",
+                f"epochs, about {duration(seconds / min(workers, cores()))} of training on "
+                f"{workers} worker{'s' * (workers > 1)}, into {out}",
                 flush=True,
             )
         runs = train_arms(settings, seeds, out, workers, experiment.name)
         measured = {seed: experiment.measure(trained) for seed, trained in runs.items()}
         judged = [claim.judge(measured) for claim in experiment.claims(settings)]
         if not folder.finished:  # its records and their provenance stay as they were made
-            write_json(records, results(config, runs, judged))
+            write_json(records, results(config, runs, judged, provenance(out)))
             experiment.figure(runs, settings, picture)
             folder.finish({"seconds": time.perf_counter() - began})
-        elif not picture.exists():
-            experiment.figure(runs, settings, picture)
+        else:  # what was removed since is made again
+            if not records.exists():
+                write_json(records, results(config, runs, judged, provenance(out)))
+            if not picture.exists():
+                experiment.figure(runs, settings, picture)
     several = f", mean ± standard deviation; seeds {seeds[0]} to {seeds[-1]}"
     of = several if len(seeds) > 1 else f" of seed {seeds[0]}"
     print(f"\n{experiment.measures}{of}\n")
@@ -156,6 +163,8 @@ def tell_decision(judged: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
 def tell_verdicts(judged: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
     """Print claims that the mean over seeds decides; what that comes to, and the exit code."""
     print(f"\nClaims; mean over seeds [95 % interval]\n\n{describe_verdicts(judged)}")
+    if all(len(claim["seeds"]) == 1 for claim in judged):
+        return "undecided, as any from a single seed is; take --seeds 2 or more", 0
     said = []
     for verdict in ("holds", "fails", "undecided"):
         names = [claim["name"] for claim in judged if claim["verdict"] == verdict]
@@ -164,14 +173,24 @@ def tell_verdicts(judged: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
     return "; ".join(said), 0
 
 
+def provenance(folder: Path) -> dict[str, Any]:
+    """This environment; "begun" is the commit at which the run began, where that was another."""
+    born = read_json(folder / CONFIG).get("environment", {}).get("commit")
+    now = environment()
+    return now if born == now["commit"] else now | {"begun": born}
+
+
 def results(
-    config: Mapping[str, Any], runs: Mapping[int, Trained], judged: Sequence[Mapping[str, Any]]
+    config: Mapping[str, Any],
+    runs: Mapping[int, Trained],
+    judged: Sequence[Mapping[str, Any]],
+    made: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What results.json holds: configuration, environment, every epoch of every arm, the claims."""
     names = next(iter(runs.values()))  # the first seed has every arm
     return {
         "config": dict(config),
-        "environment": environment(),
+        "environment": dict(made),
         "arms": {
             name: {
                 str(seed): [brief(record) for record in arms[name]]

@@ -10,14 +10,36 @@ epoch? A network that guesses is right now and then, so that being right once sa
 example is held after an epoch where it is right after that one and the `held` - 1 before it.
 """
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
+from minidecay.files import BrokenFileError, read_npz
+from minidecay.training import RunFolderError
+from minidecay.training.run_folder import ARRAYS
+
 # Where the label is noise, to learn an example is to memorize it.
 FATES = ("learned", "forgotten", "never held")
+
+
+def kept_rows(folder: Path, epochs: Sequence[int]) -> dict[str, NDArray[Any]]:
+    """What a finished run kept of single examples (arrays.npz), a row for each of these epochs.
+
+    RunFolderError, in a line, where one is missing or the file is damaged.
+    """
+    try:
+        rows = read_npz(folder / ARRAYS)
+        if rows["epoch"].tolist() != list(epochs):
+            raise BrokenFileError(f"{ARRAYS} has rows of {len(rows['epoch'])} epochs, not of all")
+    except (OSError, KeyError, BrokenFileError) as error:
+        raise RunFolderError(
+            f"{folder} has not kept its examples ({error}); remove that folder to train it again"
+        ) from error
+    return rows
 
 
 def fates(right: ArrayLike, held: int = 3) -> NDArray[np.int64]:

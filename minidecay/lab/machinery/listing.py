@@ -20,7 +20,10 @@ def table_of(experiments: Sequence[Experiment]) -> str:
     ]
     text = table(["experiment", "what it asks", "in the paper", *SCALES], rows, left=3)
     workers = f"{cores()} core{'s' * (cores() > 1)}"
-    return f"{text}\n\nTimes are estimates for three seeds on the {workers} of this machine."
+    return (
+        f"{text}\n\nTimes are estimates of training three seeds on the {workers} of this machine; "
+        "what\nis measured besides (curvature, averages, probes) comes on top."
+    )
 
 
 def times(names: Sequence[str]) -> list[list[float]]:

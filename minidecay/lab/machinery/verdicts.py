@@ -23,56 +23,66 @@ def find(folder: Path) -> dict[str, Results]:
     that `keep` wrote into.
 
     Raises:
-        NoResults: there is none, or what is there is not of an experiment.
+        NoResults: there is none, what is there is not of an experiment, or two are of the same.
     """
-    one, many = [folder / RESULTS], sorted(folder.glob(f"*/{RESULTS}"))
-    paths = (one if one[0].exists() else many) or sorted(folder.glob("*.json"))
-    found: dict[str, Results] = {}
-    for path in paths:
-        whole = read_json(path)
-        if not isinstance(whole, dict) or not {"config", "environment", "claims"} <= whole.keys():
-            raise NoResults(f"{path} holds no claims; name a folder that `minidecay run` wrote")
-        name = whole["config"]["experiment"]
-        found[name] = {key: whole[key] for key in ("config", "environment", "claims")}
-    if not found:
-        raise NoResults(f"{folder} holds no {RESULTS}; name a folder that `minidecay run` wrote")
-    return found
+    return {name: results for name, (_, results) in _found(folder).items()}
 
 
 def keep(runs: Path, folder: Path) -> list[Path]:
     """Write what `find` finds in `runs` into `folder`, a file an experiment, and its picture."""
+    found, written = _found(runs), []
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name, results in find(runs).items():
+    for name, (path, results) in found.items():
         write_json(folder / f"{name}.json", results)
         written.append(folder / f"{name}.json")
-        if drawn := picture(runs, name):
+        if (drawn := path.with_name(f"{name}.png")).exists():
             with open(drawn, "rb") as source:
                 write_atomic(folder / f"{name}.png", lambda file: shutil.copyfileobj(source, file))
             written.append(folder / f"{name}.png")
     return written
 
 
-def picture(folder: Path, name: str) -> Path | None:
-    """The picture of an experiment that `find` finds in `folder`, if it is there."""
-    places = folder / f"{name}.png", folder / name / f"{name}.png"
-    return next((path for path in places if path.exists()), None)
-
-
 def markdown(folder: Path) -> str:
     """What `find` finds in `folder`, in Markdown: a row an experiment, with a link to its picture;
     then, folded, every claim of each."""
-    found = find(folder)
+    found = _found(folder)
     rows = ["| experiment | claims | hold | fail | undecided |", "| --- | --- | --- | --- | --- |"]
-    for name, results in found.items():
+    for name, (path, results) in found.items():
         claims = results["claims"]
         each = [_names(claims, verdict) for verdict in ("holds", "fails", "undecided")]
-        drawn = picture(folder, name)
-        title = f"[{name}]({drawn.as_posix()})" if drawn else name
+        drawn = path.with_name(f"{name}.png")
+        title = f"[{name}]({drawn.as_posix()})" if drawn.exists() else name
         rows.append(f"| {title} | {len(claims)} | {' | '.join(each)} |")
-    whole = "\n\n".join(_one(name, results) for name, results in found.items())
+    whole = "\n\n".join(_one(name, results) for name, (_, results) in found.items())
     folded = "Every claim: margin, mean over seeds [95 % interval], verdict"
     return "\n".join(rows) + f"\n\n<details><summary>{folded}</summary>\n\n{whole}\n\n</details>"
+
+
+def _found(folder: Path) -> dict[str, tuple[Path, Results]]:
+    """The file and the results of each experiment; see `find`."""
+    one, many = [folder / RESULTS], sorted(folder.glob(f"*/{RESULTS}"))
+    found: dict[str, tuple[Path, Results]] = {}
+    for path in (one if one[0].exists() else many) or sorted(folder.glob("*.json")):
+        results = _results(path)
+        name = results["config"]["experiment"]
+        if name in found:
+            raise NoResults(f"{found[name][0]} and {path} are both of {name}; name one's folder")
+        found[name] = path, results
+    if not found:
+        raise NoResults(f"{folder} holds no {RESULTS}; name a folder that `minidecay run` wrote")
+    return found
+
+
+def _results(path: Path) -> Results:
+    whole = read_json(path)
+    try:
+        results = {key: whole[key] for key in ("config", "environment", "claims")}
+        _one(results["config"]["experiment"], results)
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError):
+        raise NoResults(
+            f"{path} holds no claims; name a folder that `minidecay run` wrote"
+        ) from None
+    return results
 
 
 def _names(claims: Sequence[Mapping[str, Any]], verdict: str) -> str:
@@ -81,11 +91,13 @@ def _names(claims: Sequence[Mapping[str, Any]], verdict: str) -> str:
 
 def _one(name: str, results: Results) -> str:
     config, environment, claims = results["config"], results["environment"], results["claims"]
-    seeds, commit = config["seeds"], environment.get("commit") or "unknown"
+    seeds, commit = config["seeds"], (environment.get("commit") or "unknown")[:12]
+    if "begun" in environment:  # and resumed at another
+        commit = f"{(environment['begun'] or 'unknown')[:12]}` to `{commit}"
     edited = ", edited" if environment.get("dirty") else ""
     made = (
         f"**{name}**, {config['scale']} scale, seeds {seeds[0]} to {seeds[-1]}, commit "
-        f"`{commit[:12]}`{edited}, {environment['date'][:10]}"
+        f"`{commit}`{edited}, {environment['date'][:10]}"
     )
     rows = ["| | claim | held to: mean [95 % interval] | verdict |", "| --- | --- | --- | --- |"]
     for claim in claims:
