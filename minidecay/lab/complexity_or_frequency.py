@@ -38,6 +38,8 @@ pilot seed 100 of images of no pattern 95 % were put into those classes.
 
 from statistics import fmean
 
+import numpy as np
+
 from minidecay.lab.control import design, report
 from minidecay.lab.control.design import ControlSettings
 from minidecay.lab.control.measures import Seed
@@ -117,16 +119,19 @@ def claims(settings: ControlSettings) -> list[Claim[Seed]]:
             Bound("and from above",
                   lambda s: s.within["patterns"] / s.within["copies"], "<=", 0.15),
         ]),
-        Claim("F10", "between data sets with the share, not the patterns a class", [
+        Claim("F10", "between data sets with the share, not with the classes that as many patterns "
+              "are put into", [
             Bound("a doubling of the share", lambda s: s.between["share"], ">=", 0.5),
             Bound("a doubling of patterns a class over that",
                   lambda s: s.between["patterns"] / s.between["share"], ">=", -0.15),
             Bound("and from above",
                   lambda s: s.between["patterns"] / s.between["share"], "<=", 0.15),
         ]),
-        Claim("B1", "but not with a pattern's own share alone: among more patterns less is learned",
-              [Bound("a doubling of patterns in all over one of the share",
-                     lambda s: s.between["in_all"] / s.between["share"], "<=", -0.15)]),
+        Claim("B1", "but not with the share alone: among more patterns, each rarer, less of the "
+              "same is learned", [
+            Bound("a doubling of patterns in all over one of the share",
+                  lambda s: s.between["in_all"] / s.between["share"], "<=", -0.15),
+        ]),
         Claim("B2", "beside classes of few patterns those of many are favoured, if anything", [
             Bound("200 a class less 20", lambda s: s.gap("unlike_classes", 1, 0), ">=", 0.05),
         ]),
@@ -139,19 +144,19 @@ def claims(settings: ControlSettings) -> list[Claim[Seed]]:
                   lambda s: min(each.min() for each in s.end.values()), ">=", 0.85),
         ]),
         Claim("B4", "a small rate learns every tier of these data sets in the same epochs", [
-            Bound("the least", lambda s: min(s.small), ">=", 0.90),
+            Bound("the least", lambda s: float(np.min(s.small)), ">=", 0.90),
         ]),
         Claim("T1", "the threshold of frequency rises with the rate and with weight decay", [
             Bound("doublings a doubling of the rate", lambda s: s.moves[0], ">=", 0.5),
             Bound("doublings a doubling of weight decay", lambda s: s.moves[1], ">=", 0.5),
         ]),
-        Claim("T2", "it goes with their product: as much with one as with the other", [
+        Claim("T2", "after stage one it goes with their product: as much with one as the other", [
             Bound("the rate's less weight decay's", lambda s: s.moves[0] - s.moves[1], "<=", 0.25),
             Bound("and the other way", lambda s: s.moves[1] - s.moves[0], "<=", 0.25),
         ]),
-        Claim("V", "what the large rate leaves unlearned here is what comes too seldom, not what "
-              "has many patterns a class; how seldom that is depends on rate, weight decay and "
-              "what else there is to learn", [
+        Claim("V", "what the large rate leaves unlearned here is what comes too seldom, not a tier "
+              "for its many patterns; how seldom that is depends on rate, weight decay and what "
+              "else there is to learn", [
             Bound("60 copies of 30 a class less 9 of 10", lambda s: s.gap("reversal", 1, 0),
                   ">=", 0.20),
             Bound("size of a doubling of patterns over one of copies, within",

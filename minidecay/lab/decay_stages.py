@@ -105,7 +105,7 @@ def claims(settings: StagesSettings) -> list[Claim[Seed]]:
         Claim("D6", "the more patterns a class, the less of them the first stage learns", [
             Bound("least fall from tier to tier", lambda s: s.fall(STAGE_ONE), ">=", 0.03),
         ]),
-        Claim("D7", "and the less one epoch of decay has released", [
+        Claim("D7", "and the less of them it knows one epoch after the decay", [
             Bound("least fall from tier to tier", lambda s: s.fall(LATER), ">=", 0.03),
         ]),
     ]  # fmt: skip
@@ -143,6 +143,7 @@ def figure(runs: Mapping[int, Trained], settings: StagesSettings, path: Path) ->
         {label: ("test", subset) for label, subset in lines.items()},
         marks={titles[name]: settings.decays for name in ("decay", "dose")},
         chance=0.1,
+        quantity="test accuracy",
         path=path,
     )
 

@@ -165,6 +165,7 @@ def claims(settings: FatesSettings) -> list[Claim[Seed]]:
             Bound("events an epoch, the large rate's less decay's", lambda s:
                   s[large, "complex", "events later"] - s[decay, "complex", "events later"],
                   ">=", 0.10),
+            Bound("decay's own", lambda s: s[decay, "complex", "events later"], "<=", 0.05),
         ]),
         Claim("F7", "noise is forgotten more often than patterns, like Toneva's wrong labels", [
             Bound("events an epoch in stage one, noise less simple", lambda s:

@@ -190,12 +190,12 @@ def claims(settings: DescentSettings) -> list[Claim[Seed]]:
         Claim("G5", "against it: SGD's large rate is far from unstable, not half of 3.8", [
             Bound("lambda x rate in stage one, most", Seed.stage_one, "<=", STABLE / 2),
         ]),
-        Claim("G6", "against it: without gradient noise the large rate holds nothing back", [
+        Claim("G6", "against it: on the full batch the large rate holds nothing back", [
             Bound(f"test complex at step {settings.learned}", lambda s:
                   s.full("full_batch", "test", "complex"), ">=", 0.9),
             Bound("noise", lambda s: s.full("full_batch", "train", "noise"), ">=", 0.5),
         ]),
-        Claim("G7", "against it: there an early decay only slows", [
+        Claim("G7", "against it: there an early decay slows the descent", [
             Bound(f"training loss at step {settings.learned}, with decay less without",
                   Seed.slower, ">=", 0.05),
         ]),

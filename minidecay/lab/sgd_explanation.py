@@ -178,11 +178,12 @@ def claims(settings: NoiseSettings) -> list[Claim[Seed]]:
             Bound("simple, averaged less decayed", lambda s: s.gain("averaged", "end", SIMPLE),
                   ">=", -0.005),
         ]),
-        Claim("S7", "against it: averaging leaves complex patterns short of what decay does", [
+        Claim("S7", "against it: averaging two epochs leaves complex patterns short of what "
+              f"{settings.after} of decay do", [
             Bound("complex, decayed less averaged", lambda s: s.gain("end", "averaged", COMPLEX),
                   ">=", 0.1),
         ]),
-        Claim("S8", "against it: averaging memorizes next to no noise, and decay does", [
+        Claim("S8", "against it: such an average memorizes next to no noise, and decay does", [
             Bound("noise, averaged less before", lambda s: s.gain("averaged", "before", NOISE),
                   "<=", 0.05),
             Bound("decayed less averaged", lambda s: s.gain("end", "averaged", NOISE), ">=", 0.05),

@@ -21,6 +21,7 @@ def subset_accuracy(
     lines: Mapping[str, tuple[str, str]],
     marks: Mapping[str, Sequence[float]] | None = None,
     chance: float | None = None,
+    quantity: str = "accuracy",
     path: str | os.PathLike[str] | None = None,
 ) -> "Figure":
     """Draw accuracy over epochs, a panel for each way of training, the rate below each.
@@ -36,6 +37,7 @@ def subset_accuracy(
             that a panel's records do not hold is left out there.
         marks: title -> epochs after which the rate decays there, drawn as upright lines.
         chance: the accuracy of guessing, drawn as a dotted line.
+        quantity: what the upper axis shows.
         path: where to save it (.png, .pdf or .svg), whole or not at all.
 
     ValueError where there is no panel, or one without runs.
@@ -85,7 +87,7 @@ def subset_accuracy(
             axes.grid(color="0.9", linewidth=0.6)
             axes.set_axisbelow(True)
             axes.spines[["top", "right"]].set_visible(False)
-    grid[0, 0].set_ylabel("accuracy")
+    grid[0, 0].set_ylabel(quantity)
     grid[1, 0].set_ylabel("learning rate")
     if marks:
         grid[0, 0].plot([], [], color="0.35", linestyle="--", linewidth=0.9, label="decay")

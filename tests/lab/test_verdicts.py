@@ -19,9 +19,9 @@ RESULTS = {
     "claims": [claim.judge({0: 0.6, 1: 0.61, 2: 0.62}) for claim in CLAIMS],
 }
 TABLE = """\
-| experiment | claims | hold | fail | undecided |
+| experiment | what it asks | hold | fail | undecided |
 | --- | --- | --- | --- | --- |
-| [first](PICTURE) | 2 | A1 | A2 |  |
+| [first](PICTURE) |  | A1 | A2 |  |
 
 <details><summary>Every claim: margin, mean over seeds [95 % interval], verdict</summary>
 
@@ -56,7 +56,7 @@ def test_it_finds_every_run_in_a_folder_of_runs_and_keeps_claims_and_pictures(tm
     assert main(["verdicts", str(runs), "--keep", str(kept)]) == 0
     out = capsys.readouterr().out
     for name in ("first", "second"):
-        assert f"| [{name}]({kept / name}.png) | 2 | A1 | A2 |  |\n" in out
+        assert f"| [{name}]({kept / name}.png) |  | A1 | A2 |  |\n" in out
     names = ["first.json", "first.png", "second.json", "second.png"]
     assert sorted(path.name for path in kept.iterdir()) == names
     assert [line for line in out.splitlines() if line.startswith("kept")] == [

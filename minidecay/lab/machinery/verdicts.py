@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from minidecay import lab
 from minidecay.files import read_json, write_atomic, write_json
 from minidecay.lab.machinery.claims import bounds_of, number
 from minidecay.lab.machinery.command import RESULTS
@@ -46,13 +47,14 @@ def markdown(folder: Path) -> str:
     """What `find` finds in `folder`, in Markdown: a row an experiment, with a link to its picture;
     then, folded, every claim of each."""
     found = _found(folder)
-    rows = ["| experiment | claims | hold | fail | undecided |", "| --- | --- | --- | --- | --- |"]
+    rows = ["| experiment | what it asks | hold | fail | undecided |", "| --- " * 5 + "|"]
     for name, (path, results) in found.items():
         claims = results["claims"]
         each = [_names(claims, verdict) for verdict in ("holds", "fails", "undecided")]
         drawn = path.with_name(f"{name}.png")
         title = f"[{name}]({drawn.as_posix()})" if drawn.exists() else name
-        rows.append(f"| {title} | {len(claims)} | {' | '.join(each)} |")
+        asks = lab.load(name).about if name in lab.EXPERIMENTS else ""
+        rows.append(f"| {title} | {asks} | {' | '.join(each)} |")
     whole = "\n\n".join(_one(name, results) for name, (_, results) in found.items())
     folded = "Every claim: margin, mean over seeds [95 % interval], verdict"
     return "\n".join(rows) + f"\n\n<details><summary>{folded}</summary>\n\n{whole}\n\n</details>"
