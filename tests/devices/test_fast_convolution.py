@@ -147,6 +147,7 @@ def test_several_threads_at_once_get_what_one_gets(way):
         ((1, 1, 64, 64), (1, 1), (0, 0), [conv_by_places] * 3),
         ((3, 3, 3, 16), (1, 1), (1, 1), [PLANES, conv_by_columns, PLANES]),
         ((3, 3, 16, 32), (1, 1), (1, 1), [PHASES] * 3),
+        ((3, 3, 32, 64), (1, 1), (1, 1), [WINOGRAD] * 3),
         ((3, 3, 64, 64), (1, 1), (1, 1), [WINOGRAD] * 3),
         ((5, 5, 64, 64), (1, 1), (2, 2), [PHASES] * 3),
         ((3, 1, 16, 16), (1, 1), (1, 0), [conv_by_columns] * 3),

@@ -33,7 +33,7 @@ from minidecay.devices.cpu.products import cut, parts
 from minidecay.devices.cpu.windows import output_size
 from minidecay.devices.protocol import Activation, Pair, Shape
 
-VALUES = 1 << 17  # of some images and their sums: half a MiB, which a core's cache holds
+VALUES = 1 << 18  # of some images and their sums: 1 MiB, which a core's second cache holds
 
 
 def conv2d(
@@ -109,9 +109,15 @@ def _convolve(x: np.ndarray, w: np.ndarray, padding: Pair, y: np.ndarray) -> Ite
             for phase in range(kw):
                 pieces = _pieces(images, a * flat.pitch + phase, (tiles, tile, kw * channels))
                 np.matmul(pieces, weights[a], out=products[:, :, phase])
-            if a:
+            if 0 < a < kh - 1:
                 sums += more
-        y[part] = flat.outputs(sums.reshape(-1, filters), count, y.shape[1:3])
+        first, last = (
+            flat.outputs(each.reshape(-1, filters), count, y.shape[1:3]) for each in (sums, more)
+        )
+        if kh == 1:
+            y[part] = first
+        else:  # the last sum is of outputs only, and where they belong
+            np.add(first, last, out=y[part])
         yield part
 
 

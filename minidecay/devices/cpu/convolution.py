@@ -32,7 +32,7 @@ def way(primitive: str, w_shape: Shape, stride: Pair, padding: Pair) -> ModuleTy
         return conv_by_columns
     if channels < 8:
         return conv_by_columns if primitive == "conv2d_input_grad" else conv_by_planes
-    if (kh, kw) == (3, 3) and min(channels, filters) >= 64:
+    if (kh, kw) == (3, 3) and min(channels, filters) >= 32:
         return conv_by_winograd
     return conv_by_phases if kw > 1 else conv_by_columns
 

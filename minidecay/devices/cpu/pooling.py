@@ -1,8 +1,6 @@
 """Pooling: the largest, or the mean, of each window.
 
-NumPy's loops run over what lies side by side. In every other pixel of a row that is C values, in
-the whole row W C. So the largest is sought for a window at every pixel of a row, a few of which are
-kept in the end: more comparisons, and several times as fast. Its gradient goes the same way back.
+The largest is sought a few images at a time, which stay in a cache from one NumPy call to the next.
 """
 
 import numpy as np
@@ -11,7 +9,7 @@ from minidecay.devices.cpu.products import parts
 from minidecay.devices.cpu.windows import crop, output_size, pad, views
 from minidecay.devices.protocol import Pair, Shape
 
-VALUES = 1 << 16  # of some images, which stay in a cache from one NumPy call to the next
+VALUES = 1 << 17  # of some images: half a MiB
 
 
 def max_pool2d(
@@ -25,19 +23,17 @@ def max_pool2d(
     pixels = output_size(x.shape, size, stride, padding)
     shape, small = (len(x), *pixels, x.shape[3]), np.min_scalar_type(size[0] * size[1] - 1)
     y = np.empty(shape, x.dtype) if out[0] is None else out[0]
-    place = np.empty(shape, small) if out[1] is None else out[1]
-    wide = pixels[0], (pixels[1] - 1) * stride[1] + 1
-    _, each = parts(len(x), x[:1].size, VALUES)
-    for part in each:
-        images = pad(x[part], padding, -np.inf)
-        first, *others = views(images, size, (stride[0], 1), wide)
-        largest, at = first.copy(), np.zeros(first.shape, small)
-        for k, pixel in enumerate(others, 1):
+    places = np.empty(shape, small) if out[1] is None else out[1]
+    for part in parts(len(x), x[:1].size, VALUES)[1]:
+        largest, place = y[part], places[part]
+        first, *others = views(pad(x[part], padding, -np.inf), size, stride, pixels)
+        largest[...], place[...] = first, 0
+        for k, other in enumerate(others, 1):
+            candidate = other.copy()  # side by side, so that NumPy's loops are long
             # k only grows, so the maximum of places is the last one that beat all before it.
-            np.maximum(at, (pixel > largest) * small.type(k), out=at)
-            np.maximum(largest, pixel, out=largest)
-        y[part], place[part] = largest[:, :, :: stride[1]], at[:, :, :: stride[1]]
-    return y, place
+            np.maximum(place, (candidate > largest) * small.type(k), out=place)
+            np.maximum(largest, candidate, out=largest)
+    return y, places
 
 
 def max_pool2d_grad(
@@ -50,37 +46,23 @@ def max_pool2d_grad(
     padding: Pair,
     out: np.ndarray | None = None,
 ) -> np.ndarray:
-    if size == stride and padding == (0, 0):
-        return _side_by_side(gy, place, size, np.empty(x_shape, gy.dtype) if out is None else out)
-    padded = _padded_zeros(gy, x_shape, padding)
-    for k, pixels in enumerate(views(padded, size, stride, (gy.shape[1], gy.shape[2]))):
-        pixels += gy * (place == k)
-    gx = crop(padded, padding)
-    return gx if out is None else np.positive(gx, out=out)
-
-
-def _side_by_side(gy: np.ndarray, place: np.ndarray, size: Pair, gx: np.ndarray) -> np.ndarray:
-    """The gradient of windows of which none writes where another does, into gx."""
-    n, rows, columns, channels = gy.shape
-    (kh, kw), wide = size, columns * size[1]
-    gx[:, rows * kh :] = 0
-    gx[:, :, wide:] = 0
-    across = np.tile(np.arange(kw, dtype=place.dtype), columns).repeat(channels)
-    _, each = parts(n, gx[:1].size, VALUES)
-    for part in each:
-        gradients, places = (_repeated(some[part], kw) for some in (gy, place))
-        for a in range(kh):
-            target = gx[part, a : rows * kh : kh, :wide]
-            here = (places == across + place.dtype.type(a * kw)).reshape(target.shape)
-            np.multiply(gradients.reshape(target.shape), here, out=target)
+    gx = np.empty(x_shape, gy.dtype) if out is None else out
+    pixels, apart = gy.shape[1:3], size == stride  # then no window writes where another does
+    for part in parts(len(gx), gx[:1].size, VALUES)[1]:
+        padded = gx[part] if padding == (0, 0) else _padded_zeros(gy[part], x_shape, padding)
+        if apart:
+            padded[:, pixels[0] * size[0] :] = 0
+            padded[:, :, pixels[1] * size[1] :] = 0
+        else:
+            padded[...] = 0
+        for k, target in enumerate(views(padded, size, stride, pixels)):
+            if apart:
+                np.multiply(gy[part], place[part] == k, out=target)
+            else:
+                target += gy[part] * (place[part] == k)
+        if padding != (0, 0):
+            gx[part] = crop(padded, padding)
     return gx
-
-
-def _repeated(x: np.ndarray, times: int) -> np.ndarray:
-    """x (N, H, W, C) with each pixel repeated along W, as rows (N, H, times W C)."""
-    n, height, width, channels = x.shape
-    repeated = np.broadcast_to(x[:, :, :, None], (n, height, width, times, channels))
-    return repeated.reshape(n, height, width * times * channels)
 
 
 def avg_pool2d(x: np.ndarray, size: Pair, *, stride: Pair, padding: Pair) -> np.ndarray:
@@ -100,5 +82,5 @@ def avg_pool2d_grad(
 
 
 def _padded_zeros(gy: np.ndarray, x_shape: Shape, padding: Pair) -> np.ndarray:
-    (n, height, width, channels), (ph, pw) = x_shape, padding
-    return np.zeros((n, height + 2 * ph, width + 2 * pw, channels), gy.dtype)
+    (_, height, width, channels), (ph, pw) = x_shape, padding
+    return np.zeros((len(gy), height + 2 * ph, width + 2 * pw, channels), gy.dtype)
