@@ -18,8 +18,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from minidecay.devices.cpu.cutting import divisor
 from minidecay.devices.cpu.elementwise import finish
-from minidecay.devices.cpu.products import divisor
 from minidecay.devices.cpu.windows import output_size
 from minidecay.devices.protocol import Activation, Pair, Shape
 

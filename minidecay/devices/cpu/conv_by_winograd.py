@@ -38,8 +38,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from minidecay.devices.cpu.cutting import divisor, parts
 from minidecay.devices.cpu.elementwise import finish
-from minidecay.devices.cpu.products import divisor, parts
 from minidecay.devices.cpu.windows import output_size
 from minidecay.devices.protocol import Activation, Pair, Shape
 

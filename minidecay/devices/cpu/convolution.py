@@ -2,11 +2,10 @@
 
 `conv_by_places` is the definition, a product for each place of the kernel, and the one to read
 first. `conv_by_columns` computes the same in one product for all places, two to five times as fast,
-whatever the shape. The others are faster still where they serve, at stride 1:
+whatever the shape. Two more are faster where they serve, at stride 1:
 
-    conv_by_planes    few channels, as of a colour image (not the gradient of its input)
-    conv_by_phases    kernels wider than a pixel, up to 32 channels
-    conv_by_winograd  3x3 kernels, from 64 channels
+    conv_by_planes    few channels, as of a colour image; not the gradient of its input
+    conv_by_winograd  3x3 kernels, from 32 channels
 """
 
 from types import ModuleType
@@ -15,7 +14,6 @@ import numpy as np
 
 from minidecay.devices.cpu import (
     conv_by_columns,
-    conv_by_phases,
     conv_by_places,
     conv_by_planes,
     conv_by_winograd,
@@ -28,13 +26,12 @@ def way(primitive: str, w_shape: Shape, stride: Pair, padding: Pair) -> ModuleTy
     kh, kw, channels, filters = w_shape
     if (kh, kw) == (1, 1):  # one place: its columns would be a mere copy of the image
         return conv_by_places
-    if stride != (1, 1) or padding[0] >= kh or padding[1] >= kw:
-        return conv_by_columns
-    if channels < 8:
-        return conv_by_columns if primitive == "conv2d_input_grad" else conv_by_planes
-    if (kh, kw) == (3, 3) and min(channels, filters) >= 32:
-        return conv_by_winograd
-    return conv_by_phases if kw > 1 else conv_by_columns
+    if stride == (1, 1) and padding[0] < kh and padding[1] < kw:
+        if channels < 8 and primitive != "conv2d_input_grad":
+            return conv_by_planes
+        if (kh, kw) == (3, 3) and min(channels, filters) >= 32:
+            return conv_by_winograd
+    return conv_by_columns
 
 
 def conv2d(

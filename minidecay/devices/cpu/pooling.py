@@ -5,7 +5,7 @@ The largest is sought a few images at a time, which stay in a cache from one Num
 
 import numpy as np
 
-from minidecay.devices.cpu.products import parts
+from minidecay.devices.cpu.cutting import parts
 from minidecay.devices.cpu.windows import crop, output_size, pad, views
 from minidecay.devices.protocol import Pair, Shape
 

@@ -1,7 +1,8 @@
-"""How long matrix products are cut: into short ones that OpenBLAS multiplies as they lie.
+"""How work is cut: images into parts that stay in a cache, long matrix products into short ones.
 
-Up to SMALL multiplications it does not pack its operands first, which for the narrow matrices of a
-convolution costs as much as multiplying. `np.matmul` runs a stack of short products in one call.
+Up to SMALL multiplications OpenBLAS multiplies as the operands lie. Beyond, it packs them first,
+which for the narrow matrices of a convolution costs half as much as multiplying. `np.matmul` runs
+a stack of short products in one call.
 """
 
 from collections.abc import Iterator
