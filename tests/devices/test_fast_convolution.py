@@ -139,15 +139,15 @@ def test_several_threads_at_once_get_what_one_gets(way):
 @pytest.mark.parametrize(
     ("shape", "stride", "padding", "ways"),
     [
-        ((1, 1, 64, 64), (1, 1), (0, 0), [conv_by_places] * 3),
+        ((1, 1, 3, 16), (1, 1), (0, 0), [conv_by_places] * 3),
         ((3, 3, 3, 16), (1, 1), (1, 1), [PLANES, conv_by_columns, PLANES]),
+        ((3, 3, 3, 64), (1, 1), (1, 1), [conv_by_columns] * 3),
+        ((5, 5, 3, 16), (1, 1), (2, 2), [conv_by_columns] * 3),
         ((3, 3, 16, 32), (1, 1), (1, 1), [conv_by_columns] * 3),
         ((3, 3, 32, 64), (1, 1), (1, 1), [WINOGRAD] * 3),
-        ((3, 3, 64, 64), (1, 1), (1, 1), [WINOGRAD] * 3),
-        ((5, 5, 64, 64), (1, 1), (2, 2), [conv_by_columns] * 3),
-        ((3, 1, 16, 16), (1, 1), (1, 0), [conv_by_columns] * 3),
-        ((3, 3, 16, 32), (2, 2), (1, 1), [conv_by_columns] * 3),
-        ((3, 3, 16, 32), (1, 1), (1, 3), [conv_by_columns] * 3),
+        ((5, 5, 32, 64), (1, 1), (2, 2), [conv_by_columns] * 3),
+        ((3, 3, 32, 64), (2, 2), (1, 1), [conv_by_columns] * 3),
+        ((3, 3, 32, 64), (1, 1), (1, 3), [conv_by_columns] * 3),
     ],
 )
 def test_the_shape_decides_which_way(shape, stride, padding, ways):

@@ -34,7 +34,7 @@ from minidecay.devices.cpu.elementwise import finish
 from minidecay.devices.cpu.windows import output_size
 from minidecay.devices.protocol import Activation, Pair, Shape
 
-VALUES = 1 << 17  # of the columns of some images: half a MiB, which a core's cache holds
+VALUES = 1 << 18  # of the columns and sums of some images: 1 MiB, which a core's cache holds
 
 
 def conv2d(
@@ -107,7 +107,7 @@ def _columns(x: np.ndarray, w_shape: Shape, rows: Rows) -> Iterator[tuple[slice,
     """Some images at a time: which, and their columns (kh kw C, tiles, tile), until the next."""
     kh, kw, channels, filters = w_shape
     length = kh * kw * channels
-    some, each = parts(len(x), rows.image * length, VALUES)
+    some, each = parts(len(x), rows.image * (length + filters), VALUES)
     tiles, tile = cut(some * rows.image, length * filters, least=16)
     pixels = tiles * tile
     planes = np.zeros((channels, pixels + (kh - 1) * rows.pitch + kw - 1), x.dtype)

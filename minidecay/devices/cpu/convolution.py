@@ -4,7 +4,7 @@
 first. `conv_by_columns` computes the same in one product for all places, two to five times as fast,
 whatever the shape. Two more are faster where they serve, at stride 1:
 
-    conv_by_planes    few channels, as of a colour image; not the gradient of its input
+    conv_by_planes    small windows, as of a colour image; not the gradient of its input
     conv_by_winograd  3x3 kernels, from 32 channels
 """
 
@@ -27,7 +27,8 @@ def way(primitive: str, w_shape: Shape, stride: Pair, padding: Pair) -> ModuleTy
     if (kh, kw) == (1, 1):  # one place: its columns would be a mere copy of the image
         return conv_by_places
     if stride == (1, 1) and padding[0] < kh and padding[1] < kw:
-        if channels < 8 and primitive != "conv2d_input_grad":
+        small = kh * kw * channels <= 36 and filters <= 32
+        if small and primitive != "conv2d_input_grad":
             return conv_by_planes
         if (kh, kw) == (3, 3) and min(channels, filters) >= 32:
             return conv_by_winograd
