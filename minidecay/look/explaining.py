@@ -164,7 +164,9 @@ def _name(call: Call) -> str:
 def _way(call: Call) -> str:
     if not call.name.startswith("conv2d"):
         return ""
-    return convolution.way(_weights(call)).__name__.rpartition(".")[2]
+    stride, padding = call.kwargs["stride"], call.kwargs["padding"]
+    way = convolution.way(call.name, _weights(call), stride, padding)
+    return way.__name__.rpartition(".")[2]
 
 
 def _weights(call: Call) -> tuple[int, ...]:

@@ -67,8 +67,3 @@ def test_long_products_cut_into_tiles_agree_in_float32(channels):
         wanted = getattr(conv_by_places, name)(*arguments, **options)
         assert got.dtype == np.float32
         np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-5 * np.abs(wanted).max())
-
-
-def test_a_single_place_needs_no_columns():
-    assert convolution.way((1, 1, 8, 8)) is conv_by_places
-    assert convolution.way((3, 3, 8, 8)) is conv_by_columns

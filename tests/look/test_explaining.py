@@ -44,7 +44,7 @@ def test_products_and_convolutions_tell_their_way_and_their_flops():
     for row in md.explain(step).rows:
         rows.setdefault(row.name, []).append(row)
     (first,), (second,) = rows["conv2d + bias + relu"], rows["conv2d + bias"]
-    assert (first.way, second.way) == ("conv_by_columns", "conv_by_places")
+    assert (first.way, second.way) == ("conv_by_planes", "conv_by_places")
     pixels = 6 * 5 * 5
     one, two, product = 2 * pixels * 4 * 9 * 3, 2 * pixels * 2 * 4, 2 * 6 * 3 * 50
     assert (first.flops, second.flops) == (one, two)

@@ -14,17 +14,16 @@ padded or cropped, convolved at stride 1 with those places of the kernel in reve
 """
 
 from collections.abc import Iterator
-from functools import lru_cache
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from minidecay.devices.cpu.cutting import divisor
 from minidecay.devices.cpu.elementwise import finish
 from minidecay.devices.cpu.windows import output_size
 from minidecay.devices.protocol import Activation, Pair, Shape
 
 COLUMNS = 1 << 17  # values of the columns of some images: half a MiB, which a core's cache holds
-SMALL = 1_000_000  # multiplications; up to here OpenBLAS multiplies without packing its operands
 Sides = tuple[Pair, Pair]  # rows above and below, columns left and right; below 0 to cut
 
 
@@ -79,7 +78,7 @@ def conv2d_weight_grad(
     gw = np.zeros((w_shape[0] * w_shape[1] * w_shape[2], filters), gy.dtype)
     for part, columns in _columns(x, w_shape[:2], stride, _both_sides(padding), out):
         # A tile's product is as large as gw, so only long ones are worth it.
-        tile = _tile(len(columns), gw.size, least=96)
+        tile = divisor(len(columns), gw.size, least=96)
         tiles = columns.reshape(-1, tile, len(gw)).swapaxes(1, 2)
         products = tiles @ gy[part].reshape(-1, tile, filters)
         gw += products[0] if len(products) == 1 else products.sum(axis=0)
@@ -93,7 +92,7 @@ def _convolve(
     filters = w.shape[3]
     weights = np.ascontiguousarray(w).reshape(-1, filters)
     for part, columns in _columns(x, w.shape[:2], stride, sides, y.shape[1:3]):
-        tile = _tile(len(columns), weights.size, least=16)
+        tile = divisor(len(columns), weights.size, least=16)
         tiles = columns.reshape(-1, tile, len(weights))
         if y.flags.c_contiguous:
             np.matmul(tiles, weights, out=y[part].reshape(-1, tile, filters))
@@ -122,15 +121,6 @@ def _columns(
         inner[:count] = x[part]
         columns[:count] = windows[:count]
         yield part, columns[:count].reshape(count * out[0] * out[1], length)
-
-
-@lru_cache(maxsize=256)
-def _tile(rows: int, size: int, least: int) -> int:
-    """How many rows to multiply at a time with a matrix of `size` values: a divisor of `rows`."""
-    for tile in range(min(rows, SMALL // max(1, size)), least - 1, -1):
-        if rows % tile == 0:
-            return tile
-    return max(1, rows)
 
 
 def _met(
