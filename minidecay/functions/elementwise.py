@@ -9,9 +9,9 @@ from minidecay.autograd import Tensor, TensorLike, apply
 from minidecay.values import companion
 
 __all__ = [
-    "abs", "add", "clip", "div", "elu", "exp", "gelu", "leaky_relu", "log", "maximum", "minimum",
-    "mul", "neg", "pow", "relu", "selu", "sigmoid", "silu", "softplus", "sqrt", "sub", "tanh",
-    "where",
+    "abs", "add", "clip", "div", "elu", "exp", "gelu", "hardtanh", "leaky_relu", "log", "maximum",
+    "minimum", "mul", "neg", "pow", "relu", "selu", "sigmoid", "silu", "softplus", "softsign",
+    "sqrt", "sub", "tanh", "where",
 ]  # fmt: skip
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
@@ -210,6 +210,24 @@ def softplus(x: Tensor) -> Tensor:
     tensor([3.7835e-44, 6.9315e-01, 1.0000e+02])
     """
     return apply(ops.Softplus(), x)
+
+
+def softsign(x: Tensor) -> Tensor:
+    """x / (1 + |x|), between -1 and 1. Glorot and Bengio 2010.
+
+    >>> md.softsign(md.tensor([-3, 0, 1]))
+    tensor([-0.75,  0.  ,  0.5 ])
+    """
+    return x / (1 + abs(x))
+
+
+def hardtanh(x: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+    """x where it lies between the two values, else the nearer of them.
+
+    >>> md.hardtanh(md.tensor([-3, 0.5, 2]))
+    tensor([-1. ,  0.5,  1. ])
+    """
+    return clip(x, min_val, max_val)
 
 
 def silu(x: Tensor) -> Tensor:

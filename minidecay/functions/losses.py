@@ -7,10 +7,14 @@ import numpy as np
 
 from minidecay import ops
 from minidecay.autograd import Tensor, apply
-from minidecay.ops.loss import Reduction
+from minidecay.functions.elementwise import mul, relu, sub
+from minidecay.ops.loss import Loss, Reduction
 from minidecay.values import companion
 
-__all__ = ["binary_cross_entropy_with_logits", "cross_entropy", "mse_loss", "nll_loss"]
+__all__ = [
+    "binary_cross_entropy_with_logits", "cross_entropy", "margin_ranking_loss", "mse_loss",
+    "multi_margin_loss", "nll_loss",
+]  # fmt: skip
 
 Labels: TypeAlias = "Tensor | np.ndarray | Sequence[int]"
 
@@ -80,3 +84,58 @@ def binary_cross_entropy_with_logits(
     tensor([  0.6931, 200.    ])
     """
     return apply(ops.BinaryCrossEntropyWithLogits(reduction), x, target)
+
+
+def multi_margin_loss(
+    x: Tensor,
+    labels: Labels,
+    p: int = 1,
+    margin: float = 1.0,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """The hinge loss of classes, for each example (N,), reduced.
+
+    The sum over j != label of max(0, margin - x[label] + x[j]) ** p, divided by the number of
+    classes as torch does. Crammer and Singer 2001.
+
+    Args:
+        x: (N, classes), floats.
+        labels: (N,), class indices as integers in [0, classes).
+        p: 1, or 2 for squared hinges.
+
+    Raises:
+        ValueError: a shape does not fit, a label is no class, p or the reduction is no choice.
+
+    >>> md.multi_margin_loss(md.tensor([[2, 0], [0, 0.5]]), [0, 0], reduction="none")
+    tensor([0.  , 0.75])
+    """
+    if p not in (1, 2):
+        raise ValueError(f"multi_margin_loss: p={p!r} must be 1 or 2")
+    of_label = -nll_loss(x, labels, "none").reshape(-1, 1)
+    hinges = relu(x - of_label + margin) ** p  # that of the label itself is margin ** p
+    return _reduced((hinges.sum(axis=1) - max(margin, 0) ** p) / x.shape[1], reduction)
+
+
+def margin_ranking_loss(
+    x1: Tensor,
+    x2: Tensor,
+    target: "Tensor | np.ndarray",
+    margin: float = 0.0,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """max(0, margin - target (x1 - x2)), reduced: target 1 ranks x1 higher, -1 lower.
+
+    >>> md.margin_ranking_loss(md.tensor([3, 1]), md.tensor([2, 2]), md.tensor([1, 1]))
+    tensor(0.5)
+    """
+    return _reduced(relu(margin - mul(target, sub(x1, x2))), reduction)
+
+
+def _reduced(losses: Tensor, reduction: Reduction) -> Tensor:
+    """The mean of the losses, their sum, or all of them."""
+    match Loss(reduction).reduction:
+        case "mean":
+            return losses.mean()
+        case "sum":
+            return losses.sum()
+    return losses

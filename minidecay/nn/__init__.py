@@ -13,6 +13,7 @@ from minidecay.nn.activations import (
     ELU,
     GELU,
     SELU,
+    Hardtanh,
     Identity,
     LeakyReLU,
     LogSoftmax,
@@ -21,11 +22,19 @@ from minidecay.nn.activations import (
     SiLU,
     Softmax,
     Softplus,
+    Softsign,
     Tanh,
 )
 from minidecay.nn.containers import ModuleDict, ModuleList, Sequential
 from minidecay.nn.layers import Conv2d, ConvTranspose2d, Dropout, Embedding, Flatten, Linear
-from minidecay.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss, NLLLoss
+from minidecay.nn.losses import (
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    MarginRankingLoss,
+    MSELoss,
+    MultiMarginLoss,
+    NLLLoss,
+)
 from minidecay.nn.module import Module, Parameter
 from minidecay.nn.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
 from minidecay.nn.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
@@ -45,16 +54,19 @@ __all__ = [
     "Embedding",
     "Flatten",
     "GlobalAvgPool2d",
+    "Hardtanh",
     "Identity",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
     "LogSoftmax",
     "MSELoss",
+    "MarginRankingLoss",
     "MaxPool2d",
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiMarginLoss",
     "NLLLoss",
     "Parameter",
     "ReLU",
@@ -63,6 +75,7 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "Softplus",
+    "Softsign",
     "Tanh",
     "init",
 ]  # fmt: skip

@@ -94,6 +94,35 @@ class SELU(Module):
         return F.selu(x)
 
 
+class Softsign(Module):
+    """x / (1 + |x|). Glorot and Bengio 2010.
+
+    >>> nn.Softsign()(md.tensor([-3, 1]))
+    tensor([-0.75,  0.5 ])
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.softsign(x)
+
+
+class Hardtanh(Module):
+    """x between `min_val` and `max_val`, else the nearer of them.
+
+    >>> nn.Hardtanh()(md.tensor([-3, 0.5]))
+    tensor([-1. ,  0.5])
+    """
+
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0) -> None:
+        ops.Clip(min_val, max_val)  # which checks them
+        self.min_val, self.max_val = min_val, max_val
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.hardtanh(x, self.min_val, self.max_val)
+
+    def describe(self) -> str:
+        return f"min_val={self.min_val}, max_val={self.max_val}"
+
+
 class SiLU(Module):
     """x sigmoid(x). Hendrycks and Gimpel 2016.
 

@@ -70,3 +70,39 @@ class BCEWithLogitsLoss(_Loss):
 
     def forward(self, x: Tensor, target: Tensor | np.ndarray) -> Tensor:
         return F.binary_cross_entropy_with_logits(x, target, self.reduction)
+
+
+class MultiMarginLoss(_Loss):
+    """The hinge loss of classes: scores (N, classes), labels (N,); see `multi_margin_loss`.
+
+    >>> nn.MultiMarginLoss()(md.tensor([[2, 0], [0, 0.5]]), [0, 0])
+    tensor(0.375)
+    """
+
+    def __init__(self, p: int = 1, margin: float = 1.0, reduction: Reduction = "mean") -> None:
+        super().__init__(reduction)
+        self.p, self.margin = p, margin
+
+    def forward(self, x: Tensor, labels: Labels) -> Tensor:
+        return F.multi_margin_loss(x, labels, self.p, self.margin, self.reduction)
+
+    def describe(self) -> str:
+        return f"p={self.p}, margin={self.margin}, {super().describe()}"
+
+
+class MarginRankingLoss(_Loss):
+    """max(0, margin - target (x1 - x2)), of one shape; see `margin_ranking_loss`.
+
+    >>> nn.MarginRankingLoss()(md.tensor([3, 1]), md.tensor([2, 2]), md.tensor([1, 1]))
+    tensor(0.5)
+    """
+
+    def __init__(self, margin: float = 0.0, reduction: Reduction = "mean") -> None:
+        super().__init__(reduction)
+        self.margin = margin
+
+    def forward(self, x1: Tensor, x2: Tensor, target: Tensor | np.ndarray) -> Tensor:
+        return F.margin_ranking_loss(x1, x2, target, self.margin, self.reduction)
+
+    def describe(self) -> str:
+        return f"margin={self.margin}, {super().describe()}"

@@ -103,7 +103,7 @@ def subset_accuracy(
         [shown[name] for name in names],
         names,
         loc="outside upper center",
-        ncols=min(len(names), 2 + len(panels)),
+        ncols=len(names) if len(names) <= 2 * len(panels) else 2 + len(panels),
         frameon=False,
         fontsize="small",
         columnspacing=1.4,

@@ -37,7 +37,9 @@ def choice(draw):
 @st.composite
 def activation(draw, name, **options):
     """A function of torch.nn.functional of the same name and options."""
-    x = 3 * normal(draw, draw(SHAPES), apart=name in ("leaky_relu", "elu", "selu"))
+    x = 3 * normal(
+        draw, draw(SHAPES), apart=name in ("leaky_relu", "elu", "selu", "softsign", "hardtanh")
+    )
     return Call(
         lambda x: getattr(md, name)(x, **options), lambda x: getattr(F, name)(x, **options), [x]
     )
@@ -59,8 +61,19 @@ CASES = {
     "pow": binary("pow", positive=True),
     "where": choice(),
     **{
-        name: activation(name) for name in ("softplus", "silu", "gelu", "leaky_relu", "elu", "selu")
+        name: activation(name)
+        for name in (
+            "softplus",
+            "softsign",
+            "silu",
+            "gelu",
+            "leaky_relu",
+            "elu",
+            "selu",
+            "hardtanh",
+        )
     },
+    "hardtanh": activation("hardtanh"),
     "gelu, tanh": activation("gelu", approximate="tanh"),
     "leaky_relu, steep": activation("leaky_relu", negative_slope=1.5),
     "elu, steep": activation("elu", alpha=1.5),

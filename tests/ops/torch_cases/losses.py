@@ -45,10 +45,25 @@ def yes_or_no(draw):
     )
 
 
+@st.composite
+def ranking(draw):
+    shape, options = draw(hnp.array_shapes(max_dims=2, max_side=4)), {"reduction": draw(REDUCTIONS)}
+    options["margin"] = draw(st.sampled_from([0.0, 0.3]))
+    ranks = np.random.default_rng(draw(st.integers(0, 99))).choice([-1.0, 1.0], shape)
+    return Call(
+        lambda a, b, ranks: md.margin_ranking_loss(a, b, ranks, **options),
+        lambda a, b, ranks: F.margin_ranking_loss(a, b, ranks, **options),
+        [normal(draw, shape, apart=True), 0.01 + 2 * normal(draw, shape, apart=True), ranks],
+    )
+
+
 CASES = {
     "cross_entropy": classification("cross_entropy"),
     "cross_entropy, smoothed": classification("cross_entropy", label_smoothing=0),
     "nll_loss": classification("nll_loss"),
     "mse_loss": regression(),
+    "multi_margin_loss": classification("multi_margin_loss"),
+    "multi_margin_loss, squared": classification("multi_margin_loss", p=2, margin=0.5),
+    "margin_ranking_loss": ranking(),
     "binary_cross_entropy_with_logits": yes_or_no(),
 }
