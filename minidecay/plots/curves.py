@@ -1,11 +1,11 @@
 """Curves over epochs."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import floor, inf, isfinite
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from minidecay.files import write_atomic
 from minidecay.optim.schedules import Schedule, as_schedule
@@ -92,6 +92,20 @@ def schedule(
     if path is not None:
         save(figure, path)
     return figure
+
+
+def legend_above(figure: "Figure", shown: Mapping[str, Any], columns: int) -> None:
+    """One legend for all panels of a figure, above them: label -> what stands for it."""
+    figure.legend(
+        list(shown.values()),
+        list(shown),
+        loc="outside upper center",
+        ncols=columns,
+        frameon=False,
+        fontsize="small",
+        columnspacing=1.4,
+        handlelength=1.8,
+    )
 
 
 def save(figure: "Figure", path: str | os.PathLike[str]) -> None:

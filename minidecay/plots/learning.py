@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minidecay.plots.curves import COLOURS, save
+from minidecay.plots.curves import COLOURS, legend_above, save
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -99,16 +99,8 @@ def subset_accuracy(
         handles, labels = axes.get_legend_handles_labels()
         shown |= dict(zip(labels, handles, strict=True))
     names = sorted(shown, key=[*lines, *shown].index)
-    figure.legend(
-        [shown[name] for name in names],
-        names,
-        loc="outside upper center",
-        ncols=len(names) if len(names) <= 2 * len(panels) else 2 + len(panels),
-        frameon=False,
-        fontsize="small",
-        columnspacing=1.4,
-        handlelength=1.8,
-    )
+    columns = len(names) if len(names) <= 2 * len(panels) else 2 + len(panels)
+    legend_above(figure, {name: shown[name] for name in names}, columns)
     if path is not None:
         save(figure, path)
     return figure

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minidecay.plots.curves import save
+from minidecay.plots.curves import legend_above, save
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -104,16 +104,7 @@ def panels(grid: Sequence[Sequence[Panel]], path: str | os.PathLike[str] | None 
     if runs > 1:
         label = f"range of {runs} runs"
         shown[label] = every[0, 0].fill_between([], [], color="0.5", alpha=0.3, linewidth=0)
-    figure.legend(
-        list(shown.values()),
-        list(shown),
-        loc="outside upper center",
-        ncols=2 + columns,
-        frameon=False,
-        fontsize="small",
-        columnspacing=1.4,
-        handlelength=1.8,
-    )
+    legend_above(figure, shown, 2 + columns)
     if path is not None:
         save(figure, path)
     return figure
