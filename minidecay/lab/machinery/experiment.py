@@ -18,7 +18,6 @@ class Experiment:
         name: what the command calls it, its file's with hyphens.
         about: a line for `minidecay list`.
         paper: which part of the paper it is about, in a few words.
-        description: the file's docstring: what it should show, what the paper shows, what is open.
         settings: of a scale and a device, and of a model where `models` has several.
         claims: committed before any seed that counts has run.
         measure: what claims and summary speak of, from one seed's training.
@@ -33,7 +32,6 @@ class Experiment:
     name: str
     about: str
     paper: str
-    description: str | None
     settings: Callable[..., Settings]
     claims: Callable[[Any], Sequence[Claim[Any]]]
     measure: Callable[[Trained], Any]
@@ -48,15 +46,14 @@ class Experiment:
     def of(cls, module: str, *, about: str, paper: str, **options: Any) -> Self:
         """The experiment of the file that calls this with its `__name__`.
 
-        Its name is the file's, its description the docstring, and what it does are the file's
-        `settings`, `claims`, `Seed` (the measure), `summary` and `figure`.
+        Its name is the file's, and what it does are the file's `settings`, `claims`, `Seed` (the
+        measure), `summary` and `figure`.
         """
         file = sys.modules[module]
         return cls(
             name=Path(str(file.__file__)).stem.replace("_", "-"),
             about=about,
             paper=paper,
-            description=file.__doc__,
             settings=file.settings,
             claims=file.claims,
             measure=file.Seed,
